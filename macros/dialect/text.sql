@@ -1,0 +1,84 @@
+{# Without blanks, tabs, line ends and no-break spaces at either end; null when nothing is left. On SQL Server the
+   result also takes the database's collation, because SSD columns keep the collation of where they came from. #}
+{% macro trimmed(text) %}
+    {{- return(adapter.dispatch('trimmed', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__trimmed(text) -%}
+    nullif(trim(nchar(9) + nchar(10) + nchar(13) + nchar(32) + nchar(160) from {{ text }}) collate database_default, N'')
+{%- endmacro %}
+
+{% macro duckdb__trimmed(text) -%}
+    nullif(trim({{ text }}, chr(9) || chr(10) || chr(13) || chr(32) || chr(160)), '')
+{%- endmacro %}
+
+
+{# Without any blank, tab or line end, inside or out; null when nothing is left. #}
+{% macro without_blanks(text) %}
+    {{- return(adapter.dispatch('without_blanks', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__without_blanks(text) -%}
+    nullif(replace(replace(replace(replace(replace({{ text }}, N' ', N''), nchar(9), N''), nchar(10), N''), nchar(13), N''), nchar(160), N''), N'')
+{%- endmacro %}
+
+{% macro duckdb__without_blanks(text) -%}
+    nullif(translate({{ text }}, ' ' || chr(9) || chr(10) || chr(13) || chr(160), ''), '')
+{%- endmacro %}
+
+
+{% macro first_chars(text, length) %}
+    {{- return(adapter.dispatch('first_chars', 'csc_submit')(text, length)) -}}
+{% endmacro %}
+
+{% macro sqlserver__first_chars(text, length) -%}
+    left({{ text }}, {{ length }})
+{%- endmacro %}
+
+{% macro duckdb__first_chars(text, length) -%}
+    left({{ text }}, {{ length }})
+{%- endmacro %}
+
+
+{# A condition: true when `text` holds `needle` (ASCII letters), whatever the case and the accents. #}
+{% macro contains_text(text, needle) %}
+    {{- return(adapter.dispatch('contains_text', 'csc_submit')(text, needle)) -}}
+{% endmacro %}
+
+{% macro sqlserver__contains_text(text, needle) -%}
+    charindex(N'{{ needle }}', {{ text }} collate Latin1_General_CI_AI) > 0
+{%- endmacro %}
+
+{% macro duckdb__contains_text(text, needle) -%}
+    contains(upper(strip_accents({{ text }})), '{{ needle | upper }}')
+{%- endmacro %}
+
+
+{# A condition: true when `text` is `shortest` to `longest` characters, all of them in `characters`, the inside of
+   a bracket expression such as A-Za-z0-9. SQL Server needs a binary collation for this: elsewhere the range A-Z
+   holds accented letters too. #}
+{% macro has_only(text, characters, shortest, longest) %}
+    {{- return(adapter.dispatch('has_only', 'csc_submit')(text, characters, shortest, longest)) -}}
+{% endmacro %}
+
+{% macro sqlserver__has_only(text, characters, shortest, longest) -%}
+    (len({{ text }}) between {{ shortest }} and {{ longest }} and {{ text }} collate Latin1_General_BIN2 not like N'%[^{{ characters }}]%')
+{%- endmacro %}
+
+{% macro duckdb__has_only(text, characters, shortest, longest) -%}
+    regexp_full_match({{ text }}, '[{{ characters }}]{{ '{' }}{{ shortest }},{{ longest }}{{ '}' }}')
+{%- endmacro %}
+
+
+{# For `order by`: code point order, the same on every server whatever its collation. #}
+{% macro binary_order(text) %}
+    {{- return(adapter.dispatch('binary_order', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__binary_order(text) -%}
+    {{ text }} collate Latin1_General_BIN2
+{%- endmacro %}
+
+{% macro duckdb__binary_order(text) -%}
+    {{ text }}
+{%- endmacro %}

@@ -1,0 +1,50 @@
+{# The variables an authority sets, checked before they reach any SQL. #}
+
+{# The day of the run: variable csc_run_date, else today by the database's clock. #}
+{% macro run_date() %}
+    {%- set value = var('csc_run_date', '') | string | trim -%}
+    {%- if not value -%}
+        {{- return(today()) -}}
+    {%- endif -%}
+    {%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', value) -%}
+        {{- exceptions.raise_compiler_error("csc_run_date is '" ~ value ~ "': write a day as YYYY-MM-DD, or leave it out for today") -}}
+    {%- endif -%}
+    {{- return("cast('" ~ value ~ "' as date)") -}}
+{% endmacro %}
+
+
+{# The names of the reasons in variable csc_cohort_reasons, every one a key of `known`. #}
+{% macro chosen_cohort_reasons(known) %}
+    {%- set chosen = var('csc_cohort_reasons', []) -%}
+    {%- set unknown = chosen | reject('in', known) | list if chosen is sequence and chosen is not string else [chosen] -%}
+    {%- if unknown or not chosen -%}
+        {{- exceptions.raise_compiler_error(
+            "csc_cohort_reasons must be a list of one or more of " ~ known | join(', ') ~ "; found: " ~ unknown | join(', ')
+        ) -}}
+    {%- endif -%}
+    {{- return(chosen) -}}
+{% endmacro %}
+
+
+{# Variable csc_cohort_filter_table, [[database.]schema.]table with a column person_id; none when not set. #}
+{% macro cohort_filter_table() %}
+    {%- set value = (var('csc_cohort_filter_table', '') or '') | string | trim -%}
+    {%- if value and not modules.re.fullmatch('[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*){0,2}', value) -%}
+        {{- exceptions.raise_compiler_error(
+            "csc_cohort_filter_table is '" ~ value ~ "': write table, schema.table or database.schema.table, without quotes"
+        ) -}}
+    {%- endif -%}
+    {{- return(value) -}}
+{% endmacro %}
+
+
+{# Variable csc_person_ids: a short list of person ids, ready to stand between quotes. #}
+{% macro pilot_person_ids() %}
+    {%- set value = var('csc_person_ids', []) or [] -%}
+    {%- set ids = [value] if value is string or value is number else value -%}
+    {%- set quoted = [] -%}
+    {%- for person_id in ids -%}
+        {%- do quoted.append(person_id | string | trim | replace("'", "''")) -%}
+    {%- endfor -%}
+    {{- return(quoted) -}}
+{% endmacro %}

@@ -1,0 +1,73 @@
+with social_care_episode as (
+    select distinct social_care_episode_id
+    from {{ ref('social_care_episodes') }}
+)
+
+, cohort_window as (
+    select * from {{ ref('cohort_window') }}
+)
+
+, cin_assessment as (
+    select * from {{ ref('stg_ssd__cin_assessments') }}
+)
+
+, assessment_factors as (
+    select * from {{ ref('stg_ssd__assessment_factors') }}
+)
+
+, code_set as (
+    select * from {{ ref('code_set') }}
+)
+
+, assessment as (
+    select
+        social_care_episode.social_care_episode_id
+        , cin_assessment.assessment_id
+        , cin_assessment.start_date
+        , cin_assessment.authorisation_date
+    from social_care_episode
+    inner join cin_assessment
+        on cin_assessment.referral_id = social_care_episode.social_care_episode_id
+    cross join cohort_window
+    where ({{ inside_window('cin_assessment.start_date') }}
+            or {{ inside_window('cin_assessment.authorisation_date') }})
+        and {{ is_id('cin_assessment.assessment_id') }}
+)
+
+, factor_list as (
+    select
+        assessment_factors.assessment_id
+        , case when {{ is_json_array('assessment_factors.factors_json') }} then assessment_factors.factors_json end as factors_json
+    from assessment_factors
+    inner join assessment
+        on assessment.assessment_id = assessment_factors.assessment_id
+)
+
+-- every code is looked for in the list: the array is never taken apart, which SQL Server could only do with openjson
+, factor as (
+    select distinct
+        factor_list.assessment_id
+        , code_set.code
+    from factor_list
+    inner join code_set
+        on code_set.code_set = 'assessment_factor'
+        and {{ json_array_has_code('factor_list.factors_json', 'code_set.code') }}
+)
+
+, factors as (
+    select
+        factor.assessment_id
+        , {{ json_string_array('factor.code', binary_order('factor.code')) }} as factors
+    from factor
+    group by factor.assessment_id
+)
+
+select
+    assessment.social_care_episode_id
+    , assessment.assessment_id as child_and_family_assessment_id
+    , assessment.start_date
+    , assessment.authorisation_date
+    , coalesce(factors.factors, '[]') as factors
+from assessment
+left join factors
+    on factors.assessment_id = assessment.assessment_id

@@ -1,0 +1,261 @@
+{%- set not_purged = 'cast(0 as ' ~ flag_type() ~ ')' -%}
+
+with child_details as (
+    select * from {{ ref('child_details') }}
+)
+
+, sdq_assessments as (
+    select * from {{ ref('sdq_assessments') }}
+)
+
+, social_care_episodes as (
+    select * from {{ ref('social_care_episodes') }}
+)
+
+, child_and_family_assessments as (
+    select * from {{ ref('child_and_family_assessments') }}
+)
+
+, child_in_need_plans as (
+    select * from {{ ref('child_in_need_plans') }}
+)
+
+, section_47_assessments as (
+    select * from {{ ref('section_47_assessments') }}
+)
+
+, child_protection_plans as (
+    select * from {{ ref('child_protection_plans') }}
+)
+
+, child_looked_after_placements as (
+    select * from {{ ref('child_looked_after_placements') }}
+)
+
+, adoption as (
+    select * from {{ ref('adoption') }}
+)
+
+, care_leavers as (
+    select * from {{ ref('care_leavers') }}
+)
+
+, care_worker_details as (
+    select * from {{ ref('care_worker_details') }}
+)
+
+, child_and_family_assessments_json as (
+    select
+        child_and_family_assessments.social_care_episode_id
+        , {{ json_array_agg(json_object({
+            'child_and_family_assessment_id': 'child_and_family_assessments.child_and_family_assessment_id'
+            , 'start_date': 'child_and_family_assessments.start_date'
+            , 'authorisation_date': 'child_and_family_assessments.authorisation_date'
+            , 'purge': not_purged
+        }, {
+            'factors': 'child_and_family_assessments.factors'
+        }), 'child_and_family_assessments.start_date desc, ' ~ binary_order('child_and_family_assessments.child_and_family_assessment_id')) }} as child_and_family_assessments
+    from child_and_family_assessments
+    group by child_and_family_assessments.social_care_episode_id
+)
+
+, child_in_need_plans_json as (
+    select
+        child_in_need_plans.social_care_episode_id
+        , {{ json_array_agg(json_object({
+            'child_in_need_plan_id': 'child_in_need_plans.child_in_need_plan_id'
+            , 'start_date': 'child_in_need_plans.start_date'
+            , 'end_date': 'child_in_need_plans.end_date'
+            , 'purge': not_purged
+        }), 'child_in_need_plans.start_date desc, ' ~ binary_order('child_in_need_plans.child_in_need_plan_id')) }} as child_in_need_plans
+    from child_in_need_plans
+    group by child_in_need_plans.social_care_episode_id
+)
+
+, section_47_assessments_json as (
+    select
+        section_47_assessments.social_care_episode_id
+        , {{ json_array_agg(json_object({
+            'section_47_assessment_id': 'section_47_assessments.section_47_assessment_id'
+            , 'start_date': 'section_47_assessments.start_date'
+            , 'icpc_required_flag': 'section_47_assessments.icpc_required_flag'
+            , 'icpc_date': 'section_47_assessments.icpc_date'
+            , 'end_date': 'section_47_assessments.end_date'
+            , 'purge': not_purged
+        }), 'section_47_assessments.start_date desc, ' ~ binary_order('section_47_assessments.section_47_assessment_id')) }} as section_47_assessments
+    from section_47_assessments
+    group by section_47_assessments.social_care_episode_id
+)
+
+, child_protection_plans_json as (
+    select
+        child_protection_plans.social_care_episode_id
+        , {{ json_array_agg(json_object({
+            'child_protection_plan_id': 'child_protection_plans.child_protection_plan_id'
+            , 'start_date': 'child_protection_plans.start_date'
+            , 'end_date': 'child_protection_plans.end_date'
+            , 'purge': not_purged
+        }), 'child_protection_plans.start_date desc, ' ~ binary_order('child_protection_plans.child_protection_plan_id')) }} as child_protection_plans
+    from child_protection_plans
+    group by child_protection_plans.social_care_episode_id
+)
+
+, child_looked_after_placements_json as (
+    select
+        child_looked_after_placements.social_care_episode_id
+        , {{ json_array_agg(json_object({
+            'child_looked_after_placement_id': 'child_looked_after_placements.child_looked_after_placement_id'
+            , 'start_date': 'child_looked_after_placements.start_date'
+            , 'start_reason': 'child_looked_after_placements.start_reason'
+            , 'postcode': 'child_looked_after_placements.postcode'
+            , 'placement_type': 'child_looked_after_placements.placement_type'
+            , 'end_date': 'child_looked_after_placements.end_date'
+            , 'end_reason': 'child_looked_after_placements.end_reason'
+            , 'change_reason': 'child_looked_after_placements.change_reason'
+            , 'purge': not_purged
+        }), 'child_looked_after_placements.start_date desc, ' ~ binary_order('child_looked_after_placements.child_looked_after_placement_id')) }} as child_looked_after_placements
+    from child_looked_after_placements
+    group by child_looked_after_placements.social_care_episode_id
+)
+
+, care_worker_details_json as (
+    select
+        care_worker_details.social_care_episode_id
+        , {{ json_array_agg(json_object({
+            'worker_id': 'care_worker_details.worker_id'
+            , 'start_date': 'care_worker_details.start_date'
+            , 'end_date': 'care_worker_details.end_date'
+        }), 'care_worker_details.start_date desc, care_worker_details.end_date desc, ' ~ binary_order('care_worker_details.worker_id')) }} as care_worker_details
+    from care_worker_details
+    group by care_worker_details.social_care_episode_id
+)
+
+, adoption_json as (
+    select
+        adoption.person_id
+        , {{ json_object({
+            'initial_decision_date': 'adoption.initial_decision_date'
+            , 'matched_date': 'adoption.matched_date'
+            , 'placed_date': 'adoption.placed_date'
+            , 'purge': not_purged
+        }) }} as adoption
+    from adoption
+)
+
+, care_leavers_json as (
+    select
+        care_leavers.person_id
+        , {{ json_object({
+            'contact_date': 'care_leavers.contact_date'
+            , 'activity': 'care_leavers.activity'
+            , 'accommodation': 'care_leavers.accommodation'
+            , 'purge': not_purged
+        }) }} as care_leavers
+    from care_leavers
+)
+
+, social_care_episodes_json as (
+    select
+        social_care_episodes.person_id
+        , {{ json_array_agg(json_object({
+            'social_care_episode_id': 'social_care_episodes.social_care_episode_id'
+            , 'referral_date': 'social_care_episodes.referral_date'
+            , 'referral_source': 'social_care_episodes.referral_source'
+            , 'closure_date': 'social_care_episodes.closure_date'
+            , 'closure_reason': 'social_care_episodes.closure_reason'
+            , 'referral_no_further_action_flag': 'social_care_episodes.referral_no_further_action_flag'
+            , 'purge': not_purged
+        }, {
+            'child_and_family_assessments': 'child_and_family_assessments_json.child_and_family_assessments'
+            , 'child_in_need_plans': 'child_in_need_plans_json.child_in_need_plans'
+            , 'section_47_assessments': 'section_47_assessments_json.section_47_assessments'
+            , 'child_protection_plans': 'child_protection_plans_json.child_protection_plans'
+            , 'child_looked_after_placements': 'child_looked_after_placements_json.child_looked_after_placements'
+            , 'adoption': 'adoption_json.adoption'
+            , 'care_leavers': 'care_leavers_json.care_leavers'
+            , 'care_worker_details': 'care_worker_details_json.care_worker_details'
+        }), 'social_care_episodes.referral_date desc, ' ~ binary_order('social_care_episodes.social_care_episode_id')) }} as social_care_episodes
+    from social_care_episodes
+    left join child_and_family_assessments_json
+        on child_and_family_assessments_json.social_care_episode_id = social_care_episodes.social_care_episode_id
+    left join child_in_need_plans_json
+        on child_in_need_plans_json.social_care_episode_id = social_care_episodes.social_care_episode_id
+    left join section_47_assessments_json
+        on section_47_assessments_json.social_care_episode_id = social_care_episodes.social_care_episode_id
+    left join child_protection_plans_json
+        on child_protection_plans_json.social_care_episode_id = social_care_episodes.social_care_episode_id
+    left join child_looked_after_placements_json
+        on child_looked_after_placements_json.social_care_episode_id = social_care_episodes.social_care_episode_id
+    left join care_worker_details_json
+        on care_worker_details_json.social_care_episode_id = social_care_episodes.social_care_episode_id
+    left join adoption_json
+        on adoption_json.person_id = social_care_episodes.person_id
+    left join care_leavers_json
+        on care_leavers_json.person_id = social_care_episodes.person_id
+    group by social_care_episodes.person_id
+)
+
+, sdq_assessments_json as (
+    select
+        sdq_assessments.person_id
+        , {{ json_array_agg(json_object({
+            'date': 'sdq_assessments.date'
+            , 'score': 'sdq_assessments.score'
+        }), 'sdq_assessments.date desc, ' ~ binary_order('sdq_assessments.sdq_id') ~ ', sdq_assessments.score') }} as sdq_assessments
+    from sdq_assessments
+    group by sdq_assessments.person_id
+)
+
+, health_and_wellbeing_json as (
+    select
+        sdq_assessments_json.person_id
+        , {{ json_object({
+            'purge': not_purged
+        }, {
+            'sdq_assessments': 'sdq_assessments_json.sdq_assessments'
+        }) }} as health_and_wellbeing
+    from sdq_assessments_json
+)
+
+, child_json as (
+    select
+        child_details.person_id
+        , child_details.legacy_id
+        , {{ json_object({
+            'la_child_id': 'child_details.person_id'
+            , 'mis_child_id': 'child_details.legacy_id'
+            , 'purge': not_purged
+        }, {
+            'child_details': json_object({
+                'unique_pupil_number': 'child_details.unique_pupil_number'
+                , 'former_unique_pupil_number': 'child_details.former_unique_pupil_number'
+                , 'unique_pupil_number_unknown_reason': 'child_details.unique_pupil_number_unknown_reason'
+                , 'first_name': 'child_details.first_name'
+                , 'surname': 'child_details.surname'
+                , 'date_of_birth': 'child_details.date_of_birth'
+                , 'expected_date_of_birth': 'child_details.expected_date_of_birth'
+                , 'sex': 'child_details.sex'
+                , 'ethnicity': 'child_details.ethnicity'
+                , 'postcode': 'child_details.postcode'
+                , 'uasc_flag': 'child_details.uasc_flag'
+                , 'uasc_end_date': 'child_details.uasc_end_date'
+                , 'purge': not_purged
+            }, {
+                'disabilities': 'child_details.disabilities'
+            })
+            , 'health_and_wellbeing': 'health_and_wellbeing_json.health_and_wellbeing'
+            , 'social_care_episodes': 'social_care_episodes_json.social_care_episodes'
+        }) }} as json_payload
+    from child_details
+    left join health_and_wellbeing_json
+        on health_and_wellbeing_json.person_id = child_details.person_id
+    left join social_care_episodes_json
+        on social_care_episodes_json.person_id = child_details.person_id
+)
+
+select
+    person_id
+    , legacy_id
+    , json_payload
+    , {{ sha256('json_payload') }} as payload_hash
+from child_json

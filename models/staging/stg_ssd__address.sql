@@ -1,0 +1,21 @@
+with source as (
+    select * from {{ source('ssd', 'ssd_address') }}
+)
+
+, cleaned as (
+    select
+        {{ trimmed('addr_table_id') }} as address_id
+        , {{ trimmed('addr_person_id') }} as person_id
+        , {{ iso_date('addr_address_start_date') }} as start_date
+        , {{ iso_date('addr_address_end_date') }} as end_date
+        , {{ postcode('addr_address_postcode') }} as postcode
+    from source
+)
+
+select
+    address_id
+    , person_id
+    , start_date
+    , end_date
+    , postcode
+from cleaned
