@@ -1,0 +1,286 @@
+"""`csc-submit demo`: the whole road on one machine, from SSD tables to the receiver's receipts.
+
+Nothing is simulated but the children and the far end: the same dbt models, the same `csc-submit`, real HTTP and
+OAuth2, only against a stand-in receiver on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from submitter.project_files import project_root
+from submitter.receiver.app import ReceiverConfig
+from submitter.receiver.serve import serve
+from submitter.trial import ssd
+from submitter.trial.cin_census import read_cin_census
+from submitter.trial.errors import TrialError
+from submitter.trial.invent import invented_children
+from submitter.trial.returns import combined
+from submitter.trial.ssda903 import read_ssda903
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from submitter.receiver.serve import RunningReceiver
+
+DATABASE_NAME = "children.duckdb"
+SSD_SCHEMA = "ssd"
+CSC_SCHEMA = "csc"
+SUBMIT_REJECTED = 1
+
+
+@dataclass
+class Clock:
+    """Seconds each step took, in the order they were taken."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step, also when it fails."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the demo's children come from: invented ones, or one or both published returns."""
+
+    children: int
+    seed: int
+    cin_census: Path | None
+    ssda903: Path | None
+
+    @property
+    def from_returns(self) -> bool:
+        """Whether a real return is loaded rather than children invented."""
+        return self.cin_census is not None or self.ssda903 is not None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the table shows."""
+
+    people: int
+    cohort: int
+    reasons: list[tuple[str, int]]
+    payloads: int
+    accepted: int
+    rejected: int
+    held: int
+    held_equal: int
+
+
+def fill(database: Path, source: Source, run_date: date) -> int:
+    """Make the SSD tables anew and fill them; return the number of values in a return that were not understood."""
+    database.unlink(missing_ok=True)
+    with duckdb.connect(str(database)) as connection:
+        ssd.create_tables(connection, SSD_SCHEMA)
+        if not source.from_returns:
+            ssd.load(connection, SSD_SCHEMA, invented_children(source.children, source.seed, run_date))
+            return 0
+        loaded = combined(
+            read_cin_census(source.cin_census) if source.cin_census else None,
+            read_ssda903(source.ssda903) if source.ssda903 else None,
+        )
+        ssd.load(connection, SSD_SCHEMA, loaded.rows)
+        return loaded.not_understood
+
+
+def write_profile(folder: Path, database: Path) -> None:
+    """Write the dbt profile of the demo's database into its folder."""
+    profile = {
+        "csc": {
+            "target": "duckdb",
+            "outputs": {
+                "duckdb": {"type": "duckdb", "path": str(database), "schema": CSC_SCHEMA, "threads": os.cpu_count() or 1}
+            },
+        }
+    }
+    # JSON is YAML too, and quotes a Windows path's backslashes.
+    (folder / "profiles.yml").write_text(json.dumps(profile, indent=2), encoding="utf-8")
+
+
+def dbt_command(folder: Path, run_date: date, *arguments: str) -> list[str]:
+    """Return the dbt command for the demo's folder; unit tests test the models, not the data, and stay out."""
+    return [
+        sys.executable,
+        "-c",
+        "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()",
+        "--no-use-colors",
+        *arguments,
+        "--exclude-resource-type=unit_test",
+        f"--project-dir={project_root()}",
+        f"--profiles-dir={folder}",
+        f"--target-path={folder / 'target'}",
+        f"--log-path={folder / 'logs'}",
+        "--vars",
+        json.dumps({"csc_ssd_schema": SSD_SCHEMA, "csc_run_date": run_date.isoformat()}),
+    ]
+
+
+def run_or_fail(command: list[str], environment: dict[str, str], what: str, accepted_codes: tuple[int, ...]) -> None:
+    """Run a step as its own process, as a user would; show what it said when it fails."""
+    finished = subprocess.run(  # noqa: S603 - the commands are our own
+        command, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+    )
+    if finished.returncode not in accepted_codes:
+        said = (finished.stdout + finished.stderr).strip().splitlines()
+        raise TrialError("\n".join([f"{what} failed with exit code {finished.returncode}. It said:", *said[-25:]]))
+
+
+def submit_environment(receiver: RunningReceiver, config: ReceiverConfig) -> dict[str, str]:
+    """Return the settings that point csc-submit at the stand-in, on top of this process's environment."""
+    return {
+        **os.environ,
+        "API_ENDPOINT": receiver.base_url,
+        "TOKEN_ENDPOINT": receiver.token_url,
+        "LA_CODE": config.la_code,
+        "CLIENT_ID": config.client_id,
+        "CLIENT_SECRET": config.client_secret,
+        "SCOPE": config.scope,
+        "SUPPLIER_KEY": config.supplier_key,
+        "DB_CONNECTION_STRING": "",
+        "SQL_CONN_STR": "",
+    }
+
+
+def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Return the one number a query gives."""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def outcome(database: Path, receiver: RunningReceiver) -> Outcome:
+    """Read the counts back from the database, and compare what the receiver holds with what was built."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        accepted = connection.execute(
+            f"select person_id, json_payload from {CSC_SCHEMA}.ssd_api_data_staging where submission_status = 'sent'"  # noqa: S608
+        ).fetchall()
+        held_equal = sum(receiver.store.get(person_id) == json.loads(payload) for person_id, payload in accepted)
+        return Outcome(
+            people=count(connection, f"select count(*) from {SSD_SCHEMA}.ssd_person"),  # noqa: S608
+            cohort=count(connection, f"select count(*) from {CSC_SCHEMA}.cohort"),  # noqa: S608
+            reasons=connection.execute(
+                f"select reason, count(*) from {CSC_SCHEMA}.cohort_reason group by reason order by reason"  # noqa: S608
+            ).fetchall(),
+            payloads=count(connection, f"select count(*) from {CSC_SCHEMA}.payload"),  # noqa: S608
+            accepted=len(accepted),
+            rejected=count(
+                connection,
+                f"select count(*) from {CSC_SCHEMA}.ssd_api_data_staging where submission_status = 'error'",  # noqa: S608
+            ),
+            held=len(receiver.store),
+            held_equal=held_equal,
+        )
+
+
+def show(console: Console, result: Outcome, clock: Clock, database: Path, not_understood: int) -> None:
+    """Print the one table, and what to do next."""
+    table = Table(title="From the SSD to the receiver", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("people in the SSD", f"{result.people:,}")
+    table.add_row("cohort", f"{result.cohort:,}")
+    for reason, children in result.reasons:
+        table.add_row(f"  because of {reason}", f"{children:,}")
+    table.add_row("payloads built", f"{result.payloads:,}")
+    table.add_row("accepted", f"{result.accepted:,}")
+    table.add_row("rejected", f"{result.rejected:,}")
+    table.add_row("receiver holds, equal to what was built", f"{result.held_equal:,} of {result.held:,}")
+    for step, seconds in clock.seconds.items():
+        table.add_row(f"seconds: {step}", f"{seconds:.1f}")
+    console.print(table)
+    if not_understood:
+        console.print(f"Values in the return that were not understood and left empty: {not_understood:,}")
+    for line in (
+        "",
+        f"The database is {database}",
+        "Look into it with any DuckDB client, or here:",
+        f'  python -c "import duckdb; duckdb.connect(r\'{database}\').sql(\'\'\'',
+        f"  select submission_status, api_response, count(*) as children from {CSC_SCHEMA}.ssd_api_data_staging",
+        "  group by all order by children desc limit 10''').show()\"",
+        "",
+        "Next, point it at a SQL Server: copy profiles.example.yml to profiles.yml and .env.example to .env, fill both",
+        "in, then run: dbt seed, dbt run, csc-submit --dry-run. The README tells each step.",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+@click.command(short_help="Try the whole road on this machine: invented children or a return you have.")
+@click.option("--children", default=1000, show_default=True, type=click.IntRange(1), help="How many to invent.")
+@click.option("--seed", default=1, show_default=True, help="The same seed invents the same children.")
+@click.option("--cin-census", type=click.Path(path_type=Path), help="A CIN census return (XML) to load instead.")
+@click.option("--ssda903", type=click.Path(path_type=Path), help="A folder of SSDA903 CSV files to load instead.")
+@click.option("--run-date", type=click.DateTime(["%Y-%m-%d"]), help="The day the run is for. [default: today]")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("csc-demo"),
+    show_default=True,
+    help="Where the database and dbt's files go.",
+)
+def demo(  # noqa: PLR0913, PLR0917 - one parameter an option
+    children: int, seed: int, cin_census: Path | None, ssda903: Path | None, run_date: datetime | None, folder: Path
+) -> None:
+    """Fill an embedded database with SSD tables, build the payloads, send them to a stand-in receiver.
+
+    Nothing leaves this machine.
+    """
+    source = Source(children, seed, cin_census, ssda903)
+    day = run_date.date() if run_date else datetime.now().astimezone().date()
+    console = Console()
+    try:
+        run_demo(console, source, day, folder.resolve())
+    except TrialError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> Outcome:
+    """Do the steps one after the other and print the table.
+
+    Raises TrialError when a return cannot be read, the database is in use, or a step fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    database = folder / DATABASE_NAME
+    clock = Clock()
+    with clock.step("fill the SSD"):
+        try:
+            not_understood = fill(database, source, run_date)
+        except (OSError, duckdb.IOException) as error:
+            raise TrialError(f"{database} cannot be made anew. Close the programs that use it, then try again.") from error
+    write_profile(folder, database)
+    with clock.step("dbt build"):
+        run_or_fail(dbt_command(folder, run_date, "build"), dict(os.environ), "dbt build", (0,))
+    config = ReceiverConfig()
+    with serve(config) as receiver:
+        with clock.step("csc-submit"):
+            run_or_fail(
+                [
+                    *(sys.executable, "-m", "submitter", "run"),
+                    *("--project-dir", str(project_root()), "--profiles-dir", str(folder), "--target", "duckdb"),
+                ],
+                submit_environment(receiver, config),
+                "csc-submit",
+                (0, SUBMIT_REJECTED),
+            )
+        result = outcome(database, receiver)
+    show(console, result, clock, database, not_understood)
+    return result
