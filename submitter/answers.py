@@ -1,0 +1,66 @@
+"""What an answer of the receiver means for each child of a request. Nothing here sends or stores anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LONGEST_REASON = 500
+# `[3].child_details.sex: …`; the quotes and escapes of a JSON answer end a reason as a line end does
+_INDEXED = re.compile(r'\[(?P<index>\d{1,4})\](?P<rest>[^\r\n"\\]*?)(?=,?\s*\[\d{1,4}\]\.|[\r\n"\\]|$)')
+_STRING_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\s*:)')
+_WORD = re.compile(r"[^\W_]+(?:[-'/][^\W_]+)*")
+_PATH = re.compile(r"^\.?(?P<path>[A-Za-z0-9_.\[\]-]*)\s*:?\s*")
+
+
+def receipts(body: bytes, records: int) -> list[str] | None:
+    """Return one receipt a record from the body of a 200; None when the body says anything else."""
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(parsed, list) or len(parsed) != records:
+        return None
+    return parsed if all(isinstance(receipt, str) and receipt.strip() for receipt in parsed) else None
+
+
+def rejections(text: str, payloads: Sequence[str]) -> dict[int, str]:
+    """Return the reason of every record that a 400 names by index; empty when it names none of ours."""
+    found: dict[int, list[str]] = {}
+    for match in _INDEXED.finditer(text):
+        index = int(match["index"])
+        if index < len(payloads):
+            found.setdefault(index, []).append(redacted(match["rest"], payloads[index]))
+    return {index: "; ".join(dict.fromkeys(reasons))[:_LONGEST_REASON] for index, reasons in found.items()}
+
+
+def redacted(reason: str, payload: str) -> str:
+    """Return a receiver's reason without anything the payload says of the child.
+
+    The attribute's path stays. Of the message, words that occur in a value of the payload and words with a digit
+    become `...`: receivers quote names and dates of birth when they complain about them.
+    """
+    path_match = _PATH.match(reason)
+    path = path_match["path"].strip(".") if path_match else ""
+    message = reason[path_match.end() :] if path_match else reason
+    said = {
+        word.casefold() for value in _STRING_VALUE.findall(payload) for word in _WORD.findall(_unescaped(value)) if word
+    }
+
+    def masked(match: re.Match[str]) -> str:
+        word = match[0]
+        return "..." if word.casefold() in said or any(sign.isdigit() for sign in word) else word
+
+    clean = _WORD.sub(masked, message).strip()
+    return (f"{path}: {clean}" if path and clean else path or clean)[:_LONGEST_REASON]
+
+
+def _unescaped(value: str) -> str:
+    try:
+        return str(json.loads(f'"{value}"'))
+    except ValueError:
+        return value

@@ -1,0 +1,271 @@
+"""The command csc-submit."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import signal
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from submitter import __version__
+from submitter.connection import opened, target_of
+from submitter.dbt_profile import read_target
+from submitter.endpoint import Endpoint
+from submitter.errors import ConfigurationError, ExitCode, SubmitError
+from submitter.run import Run, Tally
+from submitter.settings import Settings, is_loopback, load_settings
+from submitter.state import RunEnd, RunStart, StateStore, Status, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
+
+
+class LazyCommands(click.Group):
+    """A group that imports the trial's commands only when they are called: the nightly path never loads them."""
+
+    trial = {  # noqa: RUF012 - click subclasses declare what they serve here
+        "demo": ("submitter.trial.demo", "Try the whole road on this machine: invented children or a return you have."),
+        "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command without importing it."""
+        return sorted([*super().list_commands(ctx), *self.trial])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a trial command, or say which extra it needs."""
+        if cmd_name not in self.trial:
+            return super().get_command(ctx, cmd_name)
+        try:
+            module = import_module(self.trial[cmd_name][0])
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"{cmd_name} needs {error.name}, which is not installed. Run: pip install csc-submit[trial]"
+            ) from error
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their short help."""
+        rows = [
+            (name, self.trial[name][1] if name in self.trial else self.commands[name].get_short_help_str(100))
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(
+        (
+            click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing, change nothing."),
+            click.option("--payload", type=click.Choice(["full"]), default="full", show_default=True),
+            click.option("--live", is_flag=True, default=None, help="Allow a live endpoint (also: CSC_LIVE=true)."),
+            click.option("--batch-size", type=int, help="Children in a request, 100 at most (also: BATCH_SIZE)."),
+            click.option("--target", help="The dbt target. [default: the profile's]"),
+            click.option("--project-dir", type=_FOLDER, default=Path(), help="The folder of dbt_project.yml."),
+            click.option("--profiles-dir", type=_FOLDER, help="The folder of profiles.yml. [default: as dbt looks]"),
+            click.option("--env-file", type=_FILE, default=Path(".env"), show_default=True, help="Further settings."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(cls=LazyCommands, invoke_without_command=True)
+@click.version_option(__version__, prog_name="csc-submit")
+@_run_options
+@click.pass_context
+def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - the options of run
+    """Send what the dbt models say is pending to the Department for Education. Without a command: run."""
+    if context.invoked_subcommand is None:
+        context.invoke(run, **options)
+
+
+@cli.command()
+@_run_options
+def run(  # noqa: PLR0913 - one parameter an option
+    *,
+    dry_run: bool,
+    payload: str,
+    live: bool | None,
+    batch_size: int | None,
+    target: str | None,
+    project_dir: Path,
+    profiles_dir: Path | None,
+    env_file: Path,
+) -> None:
+    """Send what is pending and write back what came of it.
+
+    Exit codes: 0 all accepted or nothing to do, 1 some rejected, 2 wrong use or configuration, 3 database,
+    4 authentication, 5 receiver unavailable, 6 another run holds the lock.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    try:
+        settings = load_settings(env_file, csc_live=live, batch_size=batch_size)
+        _check_live(settings)
+        where = _target(settings, project_dir.resolve(), profiles_dir, target)
+        code = _run(console, settings, where, payload, dry_run=dry_run)
+    except SubmitError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _check_live(settings: Settings) -> None:
+    if settings.use_partial_payload:
+        raise ConfigurationError("USE_PARTIAL_PAYLOAD is set, and only full payloads can be sent.", "Remove it.")
+    if settings.is_live and not settings.csc_live:
+        raise ConfigurationError(
+            "API_ENDPOINT is a live receiver, where real children are sent.",
+            "Give --live (or CSC_LIVE=true) if that is meant, or set the test receiver's address.",
+        )
+
+
+def _target(
+    settings: Settings, project: Path, profiles_dir: Path | None, target: str | None
+) -> DuckDbTarget | SqlServerTarget:
+    if settings.connection_string is not None:
+        return target_of(settings.connection_string, schema=None)
+    return read_target(project, profiles_dir, target)
+
+
+def _run(
+    console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, payload_mode: str, *, dry_run: bool
+) -> ExitCode:
+    with opened(where, f"csc-submit {where.schema}.{settings.table_name}") as connection:
+        store = StateStore(connection, where.schema, settings.table_name)
+        store.check()
+        waiting = store.waiting(Status.PENDING, Status.ERROR)
+        in_flight = store.batches_in_flight()
+        batches = -(-waiting.children // settings.batch_size)
+        console.print(
+            f"{waiting.children} children wait ({waiting.bytes} bytes, {batches} batches or more), "
+            f"{len(in_flight)} batches are in flight. Receiver: {settings.children_url}",
+            markup=False,
+        )
+        if dry_run:
+            console.print("Dry run: nothing was sent, nothing was changed.")
+            return ExitCode.DONE
+        if not waiting.children and not in_flight:
+            console.print("Nothing to do.")
+            return ExitCode.DONE
+        return _submit(console, settings, store, payload_mode, waiting.children)
+
+
+def _submit(console: Console, settings: Settings, store: StateStore, payload_mode: str, waiting: int) -> ExitCode:
+    _allow_loopback_http(settings)
+    run_id = str(uuid.uuid4())
+    started = now()
+    clock = time.monotonic()
+    store.start_run(
+        RunStart(run_id, platform.node(), _user(), __version__, settings.api_endpoint, settings.la_code, payload_mode),
+        waiting,
+    )
+    endpoint = Endpoint(settings)
+    code, outcome = ExitCode.DONE, "done"
+    with _stop_on_signal() as stopped, _progress(console, waiting) as progress:
+        run = Run(
+            run_id, settings, store, endpoint, started=started, sleep=time.sleep, stopped=stopped, progress=progress
+        )
+        try:
+            run.submit()
+            if stopped():
+                outcome = "stopped on request after the batch in hand"
+        except SubmitError as error:
+            code, outcome = error.exit_code, error.reason
+            raise
+        except BaseException as error:
+            code, outcome = ExitCode.DATABASE, type(error).__name__
+            raise
+        finally:
+            endpoint.close()
+            tally = run.tally
+            if code is ExitCode.DONE:
+                code = _exit_code(tally)
+            store.end_run(run_id, RunEnd(tally.accepted, tally.rejected, tally.unknown, outcome, code))
+    console.print(
+        f"{tally.accepted} accepted, {tally.rejected} rejected, {tally.unknown} unknown "
+        f"in {time.monotonic() - clock:.1f} seconds; {outcome}. Run {run_id}.",
+        markup=False,
+    )
+    if tally.rejected:
+        console.print(
+            "Why: select person_id, api_response from ssd_api_data_staging where submission_status = 'error'",
+            markup=False,
+        )
+    if tally.unknown:
+        console.print("Unknown outcomes stay in flight; the next run starts with them.")
+    return code
+
+
+def _exit_code(tally: Tally) -> ExitCode:
+    if tally.unknown:
+        return ExitCode.RECEIVER_UNAVAILABLE
+    return ExitCode.SOME_REJECTED if tally.rejected else ExitCode.DONE
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an account without a name
+        return "unknown"
+
+
+def _allow_loopback_http(settings: Settings) -> None:
+    """Let oauthlib talk to a stand-in on this machine; everywhere else it insists on https."""
+    if all(is_loopback(url) for url in (settings.api_endpoint, settings.token_endpoint)):
+        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a flag that the run asks between batches."""
+    asked: list[int] = []
+    former = {
+        number: signal.signal(number, lambda got, _: asked.append(got)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(console: Console, waiting: int) -> Iterator[Callable[[Tally], None]]:
+    """Show a bar on a terminal; stay silent elsewhere, where the last line says it all."""
+    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("sending", total=waiting)
+
+        def tell(tally: Tally) -> None:
+            bar.update(task, completed=tally.accepted + tally.rejected + tally.unknown)
+
+        yield tell
+
+
+def main() -> None:
+    """Run the command."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

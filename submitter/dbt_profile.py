@@ -1,0 +1,152 @@
+"""The database connection that dbt uses, read from its own `profiles.yml`, so that it is said once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.nativetypes import NativeEnvironment
+
+from submitter.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class DuckDbTarget:
+    """A DuckDB file and the schema that dbt builds in."""
+
+    path: Path
+    schema: str
+
+
+@dataclass(frozen=True)
+class SqlServerTarget:
+    """An ODBC connection string without its driver when the profile names none, and the schema dbt builds in."""
+
+    connection_string: str
+    schema: str
+
+
+def _env_var(environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - a function for jinja
+    def env_var(name: str, default: str | None = None) -> str:
+        value = environment.get(name, default)
+        if value is None:
+            raise ConfigurationError(f"The dbt profile wants environment variable {name}, which is not set.", "Set it.")
+        return value
+
+    return env_var
+
+
+def _rendered(value: object, jinja: NativeEnvironment) -> object:
+    """Render the templates of a profile the way dbt does: text, or a number where the template casts to one."""
+    if isinstance(value, dict):
+        return {key: _rendered(part, jinja) for key, part in value.items()}
+    if isinstance(value, str) and "{{" in value:
+        return jinja.from_string(value).render()
+    return value
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # The error's own text may quote a line with a password.
+        raise ConfigurationError(f"{path} is not a YAML file that can be read.", "Run dbt debug, mend it.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _profiles_file(project: Path, given: Path | None, environment: Mapping[str, str]) -> Path:
+    """Find `profiles.yml` in dbt's order."""
+    named = given or (Path(environment["DBT_PROFILES_DIR"]) if environment.get("DBT_PROFILES_DIR") else None)
+    folders = [named] if named else [project, Path.cwd(), Path.home() / ".dbt"]
+    for folder in folders:
+        if (folder / "profiles.yml").is_file():
+            return folder / "profiles.yml"
+    raise ConfigurationError(
+        f"There is no profiles.yml in {' or '.join(str(folder) for folder in folders)}.",
+        "Copy profiles.example.yml to profiles.yml and fill it in, or set DB_CONNECTION_STRING.",
+    )
+
+
+def read_target(
+    project: Path,
+    profiles_dir: Path | None = None,
+    target: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> DuckDbTarget | SqlServerTarget:
+    """Return the connection of the dbt target.
+
+    Raises ConfigurationError when the project, the profile or the target is not there, or lacks a part.
+    """
+    if not (project / "dbt_project.yml").is_file():
+        raise ConfigurationError(
+            f"There is no dbt_project.yml in {project}.",
+            "Start csc-submit in the project's folder or give --project-dir.",
+        )
+    profile_name = _yaml(project / "dbt_project.yml").get("profile")
+    path = _profiles_file(project, profiles_dir, environment)
+    profile = _yaml(path).get(str(profile_name))
+    if not isinstance(profile, dict):
+        raise ConfigurationError(f"{path} has no profile {profile_name}.", "Compare it with profiles.example.yml.")
+
+    jinja = NativeEnvironment(undefined=StrictUndefined)
+    jinja.globals["env_var"] = _env_var(environment)
+    jinja.filters.update(as_number=float, as_bool=lambda text: str(text).lower() == "true", as_text=str, as_native=str)
+    try:
+        chosen = target or _rendered(profile.get("target", "default"), jinja)
+        output = (profile.get("outputs") or {}).get(str(chosen))
+        if not isinstance(output, dict):
+            raise ConfigurationError(f"{path} has no target {chosen}.", "Give --target one of those it has.")
+        rendered = {key: _rendered(value, jinja) for key, value in output.items()}
+    except TemplateError as error:
+        raise ConfigurationError(f"{path} holds a template that cannot be read.", "Run dbt debug, mend it.") from error
+    return _target(rendered, f"Target {chosen} of {path}", project)
+
+
+def _target(output: Mapping[str, Any], where: str, project: Path) -> DuckDbTarget | SqlServerTarget:
+    kind = output.get("type")
+    if kind == "duckdb" and output.get("path"):
+        return DuckDbTarget(project / str(output["path"]), str(output.get("schema") or "main"))
+    if kind == "sqlserver" and _first(output, "host", "server") and output.get("database") and output.get("schema"):
+        return SqlServerTarget(_odbc(output), str(output["schema"]))
+    raise ConfigurationError(
+        f"{where} is not complete.",
+        "It needs type, schema, and path (duckdb) or host and database (sqlserver); see profiles.example.yml.",
+    )
+
+
+def _first(output: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - whatever the profile says
+    return next((output[name] for name in names if output.get(name) is not None), None)
+
+
+def _odbc(output: Mapping[str, Any]) -> str:
+    """Return the ODBC connection string of a dbt-sqlserver output, under dbt-sqlserver's names and aliases."""
+    host = str(_first(output, "host", "server"))
+    port = output.get("port")
+    # A named instance is found by name, not by port.
+    parts = {"SERVER": host if "\\" in host or not port else f"{host},{int(port)}", "DATABASE": output["database"]}
+    if output.get("driver"):
+        parts = {"DRIVER": output["driver"], **parts}
+    authentication = str(_first(output, "authentication", "auth") or "sql")
+    if _first(output, "windows_login", "trusted_connection"):
+        parts["Trusted_Connection"] = "yes"
+    else:
+        if authentication.lower() != "sql":
+            parts["Authentication"] = authentication
+        user = _first(output, "user", "username", "UID", "client_id", "app_id")
+        password = _first(output, "password", "pass", "PWD", "client_secret", "app_secret")
+        parts.update({name: value for name, value in (("UID", user), ("PWD", password)) if value is not None})
+    parts["Encrypt"] = "no" if output.get("encrypt") is False else "yes"
+    parts["TrustServerCertificate"] = "yes" if _first(output, "trust_cert", "TrustServerCertificate") else "no"
+    return ";".join(f"{name}={_odbc_value(str(value))}" for name, value in parts.items()) + ";"
+
+
+def _odbc_value(value: str) -> str:
+    """Wrap a value that ODBC would take apart."""
+    return "{" + value.replace("}", "}}") + "}" if any(sign in value for sign in ";{}=[]()?*!@ ") else value

@@ -1,0 +1,186 @@
+"""The JSON Schema of one child, made from the project's own copy of the attribute table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from submitter.reference import attributes, code_sets, patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jsonschema.exceptions import ValidationError
+
+    from submitter.reference import Attribute
+
+Schema = dict[str, Any]
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_MOST_DISABILITIES = 12
+# Attribute 2c: these carry a purge of their own though they have no id.
+_BLOCKS_WITH_PURGE = {"child_details", "health_and_wellbeing", "adoption", "care_leavers"}
+_NO_PURGE_ID = "worker_id"
+
+_dates = FormatChecker(formats=())
+
+
+@_dates.checks("date", raises=ValueError)
+def _is_calendar_date(value: object) -> bool:
+    if isinstance(value, str):
+        date.fromisoformat(value)
+    return True
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One rule that a child breaks: where (`social_care_episodes[0].referral_source`) and which, never the value."""
+
+    path: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}"
+
+
+def _leaf(attribute: Attribute, *, nullable: bool) -> Schema:
+    schema = _array(attribute) if attribute.type == "array of string" else _scalar(attribute)
+    if nullable and not attribute.mandatory:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return schema
+
+
+def _array(attribute: Attribute) -> Schema:
+    schema: Schema = {"type": "array", "items": _scalar(attribute), "uniqueItems": True}
+    if attribute.mandatory:
+        schema |= {"minItems": 1, "maxItems": _MOST_DISABILITIES}
+    return schema
+
+
+def _scalar(attribute: Attribute) -> Schema:
+    kinds = {
+        "string": "string",
+        "array of string": "string",
+        "date": "string",
+        "integer": "integer",
+        "boolean": "boolean",
+    }
+    schema: Schema = {"type": kinds[attribute.type]}
+    if attribute.max_length:
+        schema["maxLength"] = attribute.max_length
+    if attribute.type == "date":
+        schema |= {"pattern": _whole(patterns()["date"]), "format": "date"}
+    elif attribute.values in patterns():
+        schema["pattern"] = _whole(patterns()[attribute.values])
+    elif attribute.values in code_sets():
+        schema["enum"] = list(code_sets()[attribute.values])
+    elif found := _RANGE.fullmatch(attribute.values):
+        schema |= {"minimum": int(found[1]), "maximum": int(found[2])}
+    return schema
+
+
+def _whole(pattern: str) -> str:
+    """Python's `$` also matches before a last line end, the specification's does not."""
+    return pattern.removesuffix("$") + r"\Z"
+
+
+def _new_object() -> Schema:
+    return {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
+def _place(root: Schema, attribute: Attribute, *, nullable: bool) -> None:
+    """Put an attribute where its path says, making the objects and arrays on the way."""
+    *parents, name = attribute.path.split(".")
+    node = root
+    for parent in parents:
+        key = parent.removesuffix("[]")
+        is_array = parent.endswith("[]")
+        if key not in node["properties"]:
+            inner = _new_object()
+            node["properties"][key] = {"type": "array", "items": inner} if is_array else inner
+            if key == "child_details":
+                node["required"].append(key)
+        node = node["properties"][key]["items"] if is_array else node["properties"][key]
+    key = name.removesuffix("[]")
+    node["properties"][key] = _leaf(attribute, nullable=nullable)
+    if attribute.mandatory:
+        node["required"].append(key)
+
+
+def _add_purge(node: Schema, name: str) -> None:
+    """Give `purge` to every object that carries one; `purge: true` needs nothing but the object's ids beside it."""
+    for key, inner in node["properties"].items():
+        if inner.get("type") == "object":
+            _add_purge(inner, key)
+        elif inner.get("type") == "array" and inner["items"].get("type") == "object":
+            _add_purge(inner["items"], key)
+    ids = [key for key in node["required"] if key.endswith("_id") and key != _NO_PURGE_ID]
+    if not ids and name not in _BLOCKS_WITH_PURGE:
+        return
+    node["properties"]["purge"] = {"type": "boolean"}
+    required = list(dict.fromkeys([*node.pop("required"), "purge"]))
+    node |= {
+        "if": {"properties": {"purge": {"const": True}}, "required": ["purge"]},
+        "then": {"required": [*ids, "purge"]},
+        "else": {"required": required},
+    }
+
+
+def child_schema(*, partial: bool) -> Schema:
+    """Return the schema of one child; a partial payload may also clear an optional attribute with null."""
+    root = _new_object()
+    for attribute in attributes():
+        if attribute.number not in {"1", "2c"}:  # the LA code is part of the URL; purge is added everywhere below
+            _place(root, attribute, nullable=partial)
+    _add_purge(root, "")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root}
+
+
+@cache
+def _validator(*, partial: bool) -> Draft202012Validator:
+    return Draft202012Validator(child_schema(partial=partial), format_checker=_dates)
+
+
+def breaches(child: object, *, partial: bool) -> list[Breach]:
+    """Return every rule that a child breaks, each with its path."""
+    found = [breach for error in _validator(partial=partial).iter_errors(child) for breach in _told(error)]
+    return list(dict.fromkeys(found))
+
+
+def _told(error: ValidationError) -> Iterator[Breach]:
+    path = ""
+    for part in error.absolute_path:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    if error.validator == "anyOf":  # an attribute or null: the attribute's own rule is the one to tell
+        yield from (
+            breach for inner in error.context or () if inner.validator_value != "null" for breach in _told(inner)
+        )
+    elif error.validator == "required":
+        present = error.instance if isinstance(error.instance, dict) else {}
+        missing = [name for name in list(error.validator_value or ()) if name not in present]  # type: ignore[arg-type,unused-ignore]
+        yield from (Breach(f"{path}.{name}".lstrip("."), "is required") for name in missing)
+    elif error.validator == "additionalProperties":
+        yield Breach(path or "child", "has an attribute that the specification does not know")
+    else:
+        yield Breach(path or "child", _rule(str(error.validator), error.validator_value))
+
+
+def _rule(name: str, value: Any) -> str:  # noqa: ANN401 - whatever the schema holds there
+    rules = {
+        "type": f"must be of type {value}",
+        "maxLength": f"must have at most {value} characters",
+        "pattern": "does not match the pattern",
+        "format": "is not a date that exists",
+        "enum": "is not in the code set",
+        "minimum": f"must be at least {value}",
+        "maximum": f"must be at most {value}",
+        "minItems": f"must have at least {value} items",
+        "maxItems": f"must have at most {value} items",
+        "uniqueItems": "must not repeat an item",
+    }
+    return rules.get(name, f"breaks the rule {name}")

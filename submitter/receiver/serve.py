@@ -1,0 +1,68 @@
+"""Runs the stand-in: inside this process for the demo and the tests, or until it is stopped."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from submitter.receiver.app import ReceiverConfig, create_app
+from submitter.receiver.store import ChildStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+_LOOPBACK = "127.0.0.1"
+_SECONDS_TO_START = 20
+
+
+@dataclass(frozen=True)
+class RunningReceiver:
+    """Where a stand-in listens and what it holds."""
+
+    base_url: str
+    store: ChildStore
+
+    @property
+    def token_url(self) -> str:
+        """Return the token endpoint."""
+        return f"{self.base_url}/token"
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on a free loopback port in a thread; yield its base URL.
+
+    Raises RuntimeError when it does not start.
+    """
+    listener = socket.socket()
+    listener.bind((_LOOPBACK, 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _SECONDS_TO_START
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the stand-in receiver did not start")
+        time.sleep(0.01)
+    try:
+        yield f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=_SECONDS_TO_START)
+        listener.close()
+
+
+@contextmanager
+def serve(config: ReceiverConfig | None = None, store: ChildStore | None = None) -> Iterator[RunningReceiver]:
+    """Run the stand-in on a free loopback port for as long as the context lasts."""
+    held = store if store is not None else ChildStore()
+    with serving(create_app(config or ReceiverConfig(), held)) as base_url:
+        yield RunningReceiver(base_url, held)

@@ -1,0 +1,276 @@
+"""One run: what is in flight first, then what is pending, then what was rejected before.
+
+The order of writing is the delivery guarantee: a child is written down as in flight before it is posted, and what the
+answer means is written down before the next batch leaves. Whatever stops a run between the two is replayed by the
+next one, byte for byte; records are keyed by their ids, so a replay changes nothing that was taken already.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from requests import codes
+
+from submitter import answers
+from submitter.errors import AuthenticationError, ConfigurationError, ReceiverUnavailableError, SubmitError
+from submitter.state import Answered, Attempt, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from submitter.endpoint import Answer, Endpoint
+    from submitter.settings import Settings
+    from submitter.state import Record, StateStore
+
+_LONGEST_WAIT_SECONDS = 30.0
+_LONGEST_WAIT_AFTER_403_SECONDS = 120.0  # a firewall that shapes traffic opens again after about this long
+_LONGEST_RETRY_AFTER_SECONDS = 600.0
+_UNCLEAR_BATCHES_BEFORE_STOP = 2
+_TRY_LATER = "Nothing is lost: the next run starts with these children. Try again later."
+
+
+@dataclass
+class Tally:
+    """Children counted by what came of them; `unknown` ones stay in flight."""
+
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
+class Posted:
+    """The last answer for a part of a batch, and whether the receiver may have taken it in any attempt."""
+
+    answer: Answer
+    attempt: Attempt
+    clear: bool
+    failure: SubmitError | None = None
+
+
+class Run:
+    """Delivers what waits in the state store. `stopped` is asked between batches, `progress` told after each."""
+
+    def __init__(  # noqa: PLR0913 - everything a run depends on, so that a test passes its own
+        self,
+        run_id: str,
+        settings: Settings,
+        store: StateStore,
+        endpoint: Endpoint,
+        *,
+        started: datetime,
+        sleep: Callable[[float], None],
+        stopped: Callable[[], bool],
+        progress: Callable[[Tally], None],
+    ) -> None:
+        self.tally = Tally()
+        self._run_id = run_id
+        self._settings = settings
+        self._store = store
+        self._endpoint = endpoint
+        self._started = started
+        self._sleep = sleep
+        self._stopped = stopped
+        self._progress = progress
+        self._unclear_in_a_row = 0
+
+    def submit(self) -> Tally:
+        """Deliver everything that waits.
+
+        Raises a SubmitError when the run cannot go on; `tally` then holds what was done before, and every child is
+        either settled, in flight, or as it was.
+        """
+        self._endpoint.renew_token()  # before any row is touched
+        for batch_id in self._store.batches_in_flight():
+            if self._stopped():
+                return self.tally
+            self._deliver(batch_id, self._store.in_flight(batch_id), None)
+        for status in (Status.PENDING, Status.ERROR):
+            last = ""
+            while person_ids := self._store.next_children(status, self._started, last, self._settings.batch_size):
+                if self._stopped():
+                    return self.tally
+                last = person_ids[-1]
+                batch_id = str(uuid.uuid4())
+                self._deliver(batch_id, self._store.take_off(batch_id, person_ids), status)
+        return self.tally
+
+    def _deliver(self, batch_id: str, records: Sequence[Record], came_from: Status | None) -> None:
+        """Post a batch until each of its children is settled or its outcome unknown."""
+        parts = deque(self._parts(records))
+        try:
+            while parts:
+                posted = self._post(batch_id, parts[0])
+                part = parts.popleft()
+                parts.extendleft(reversed(self._settle(part, posted)))
+                self._progress(self.tally)
+                if posted.failure:
+                    raise posted.failure
+        except (AuthenticationError, ConfigurationError, ReceiverUnavailableError):
+            # What is still in `parts` was not taken. A replayed batch stays in flight: an earlier run posted it.
+            if came_from is not None and parts:
+                self._store.land(batch_id, [record.person_id for part in parts for record in part], came_from)
+            raise
+
+    def _parts(self, records: Sequence[Record]) -> Iterator[list[Record]]:
+        """Cut a batch so that each body stays within the byte limit; a larger record goes alone."""
+        part: list[Record] = []
+        size = 0
+        for record in records:
+            record_size = len(record.payload.encode(errors="replace")) + 1
+            if part and size + record_size > self._settings.max_batch_bytes:
+                yield part
+                part, size = [], 0
+            part.append(record)
+            size += record_size
+        if part:
+            yield part
+
+    def _post(self, batch_id: str, part: Sequence[Record]) -> Posted:
+        """Post until there is a clear answer or no try is left.
+
+        Raises a SubmitError when it is certain that nothing was taken and the run cannot go on.
+        """
+        maybe_taken = False
+        renewed = False
+        number = 0
+        while True:
+            number += 1
+            answer = self._endpoint.post([record.payload for record in part])
+            attempt = Attempt(self._run_id, batch_id, number, answer.status, answer.request_id, answer.milliseconds)
+            if answer.status == codes.unauthorized and not renewed:
+                self._note(attempt, part, Verdict.REFUSED, "token refused")
+                renewed = True
+                self._endpoint.renew_token()
+                continue
+            if not _worth_another_try(answer):
+                failure = _failure(answer)
+                if failure is None:
+                    return Posted(answer, attempt, clear=True)
+                self._note(attempt, part, Verdict.REFUSED, failure.reason)
+            else:
+                unclear = answer.taken and answer.status not in {codes.forbidden, codes.too_many_requests}
+                maybe_taken = maybe_taken or unclear
+                if answer.taken:
+                    reason = f"HTTP {answer.status}" if answer.status else answer.text
+                    self._note(attempt, part, Verdict.UNKNOWN if unclear else Verdict.REFUSED, reason)
+                if number < self._settings.csc_max_attempts:
+                    self._sleep(self._wait(answer, number))
+                    continue
+                failure = self._no_way_through(answer)
+            if maybe_taken:
+                return Posted(answer, attempt, clear=False, failure=None if _is_outage(answer) else failure)
+            raise failure
+
+    def _wait(self, answer: Answer, number: int) -> float:
+        """Return the seconds to wait: what the receiver asks for, else exponential back-off with full jitter."""
+        if answer.retry_after is not None:
+            return min(answer.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
+        longest = _LONGEST_WAIT_AFTER_403_SECONDS if answer.status == codes.forbidden else _LONGEST_WAIT_SECONDS
+        return random.uniform(0, min(longest, self._settings.csc_backoff_seconds * 2 ** (number - 1)))  # noqa: S311
+
+    def _no_way_through(self, answer: Answer) -> SubmitError:
+        """Say why the tries are used up."""
+        if answer.status is None:
+            return ReceiverUnavailableError(
+                f"The receiver cannot be reached ({answer.text}).", "Check API_ENDPOINT, the network and the proxy."
+            )
+        if answer.status == codes.forbidden and not self.tally.accepted:
+            return AuthenticationError(
+                "The receiver refuses this client for this local authority (403).",
+                "Check LA_CODE, SUPPLIER_KEY and the client's registration; if they are right, try again later.",
+            )
+        return ReceiverUnavailableError(f"The receiver answers {answer.status} again and again.", _TRY_LATER)
+
+    def _settle(self, part: Sequence[Record], posted: Posted) -> list[list[Record]]:
+        """Write down what the answer means; return what is to go out again at once."""
+        answer = posted.answer
+        if posted.clear and answer.status == codes.ok:
+            receipts = answers.receipts(answer.body, len(part))
+            if receipts is not None:
+                self._unclear_in_a_row = 0
+                self.tally.accepted += len(part)
+                self._store.settle(
+                    posted.attempt,
+                    [
+                        Answered(record.person_id, Verdict.ACCEPTED, receipt)
+                        for record, receipt in zip(part, receipts, strict=True)
+                    ],
+                )
+                return []
+        if posted.clear and answer.status in {codes.bad_request, codes.unprocessable_entity}:
+            return self._reject(part, posted.attempt, answer)
+        if posted.clear and answer.status == codes.request_entity_too_large:
+            if len(part) > 1:
+                return _halves(part)
+            self._rejected(posted.attempt, {part[0].person_id: "too large for the receiver (413)"})
+            return []
+        self._unclear(part, posted)
+        return []
+
+    def _reject(self, part: Sequence[Record], attempt: Attempt, answer: Answer) -> list[list[Record]]:
+        """Reject the records that the answer names; when it names none, halve until a bad one stands alone."""
+        self._unclear_in_a_row = 0
+        reasons = answers.rejections(answer.text, [record.payload for record in part])
+        if not reasons and len(part) > 1:
+            return _halves(part)
+        if not reasons:
+            reasons = {0: answers.redacted(answer.text, part[0].payload) or f"HTTP {answer.status} without a reason"}
+        self._rejected(attempt, {part[index].person_id: reason for index, reason in reasons.items()})
+        rest = [record for index, record in enumerate(part) if index not in reasons]
+        return [rest] if rest else []
+
+    def _rejected(self, attempt: Attempt, reasons: dict[str, str]) -> None:
+        self.tally.rejected += len(reasons)
+        self._store.settle(
+            attempt, [Answered(person_id, Verdict.REJECTED, reason) for person_id, reason in reasons.items()]
+        )
+
+    def _unclear(self, part: Sequence[Record], posted: Posted) -> None:
+        """Leave a part in flight; stop when nothing gets through any more."""
+        if posted.clear:  # an answer that is none; attempts without a clear answer have noted themselves
+            self._note(posted.attempt, part, Verdict.UNKNOWN, f"HTTP {posted.answer.status} without a receipt a record")
+        self.tally.unknown += len(part)
+        self._unclear_in_a_row += 1
+        if self._unclear_in_a_row >= _UNCLEAR_BATCHES_BEFORE_STOP:
+            raise ReceiverUnavailableError("The receiver gives no clear answer, batch after batch.", _TRY_LATER)
+
+    def _note(self, attempt: Attempt, part: Sequence[Record], verdict: Verdict, reason: str) -> None:
+        self._store.settle(attempt, [Answered(record.person_id, verdict, reason) for record in part])
+
+
+def _halves(part: Sequence[Record]) -> list[list[Record]]:
+    middle = len(part) // 2
+    return [list(part[:middle]), list(part[middle:])]
+
+
+def _worth_another_try(answer: Answer) -> bool:
+    return (
+        answer.status is None
+        or answer.status in {codes.forbidden, codes.too_many_requests}
+        or answer.status >= codes.internal_server_error
+    )
+
+
+def _is_outage(answer: Answer) -> bool:
+    return answer.status is None or answer.status >= codes.internal_server_error
+
+
+def _failure(answer: Answer) -> SubmitError | None:
+    """Return why the run cannot go on after this answer; None when it can."""
+    status = answer.status or 0
+    if status == codes.unauthorized:
+        return AuthenticationError(
+            "The receiver refuses a fresh token (401).", "Check SCOPE and the client's registration."
+        )
+    settled = {codes.bad_request, codes.unprocessable_entity, codes.request_entity_too_large}
+    if status // 100 == 2 or status in settled:  # noqa: PLR2004 - the class of an HTTP status
+        return None
+    return ConfigurationError(
+        f"There is nothing to post to at this address (HTTP {status}).", "Check API_ENDPOINT and LA_CODE."
+    )

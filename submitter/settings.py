@@ -1,0 +1,113 @@
+"""What a run is told: environment variables and `.env`, under the names that authorities already use."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from submitter.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEST_ENDPOINT = "https://pp-api.education.gov.uk/children-in-social-care-data-receiver-test/1"
+LARGEST_BATCH = 100
+_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL points at this machine."""
+    return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+class Settings(BaseSettings):
+    """One run's configuration. Field names in capitals are the environment variables."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    api_endpoint: Text = TEST_ENDPOINT
+    la_code: Annotated[str, Field(pattern=r"^[0-9]{3}$")]
+    token_endpoint: Text
+    client_id: Text
+    client_secret: SecretStr
+    scope: Text
+    supplier_key: SecretStr
+
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = LARGEST_BATCH
+    max_batch_bytes: Annotated[int, Field(ge=1)] = 5_000_000
+    use_partial_payload: bool = False
+    table_name: Text = "ssd_api_data_staging"
+    db_connection_string: SecretStr | None = None
+    sql_conn_str: SecretStr | None = None
+
+    csc_live: bool = False
+    csc_user_agent: Text = "csc-submit"
+    csc_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 10
+    csc_read_timeout_seconds: Annotated[float, Field(gt=0)] = 120
+    csc_max_attempts: Annotated[int, Field(ge=1)] = 5
+    csc_backoff_seconds: Annotated[float, Field(ge=0)] = 1
+
+    @field_validator("api_endpoint", "token_endpoint")
+    @classmethod
+    def _encrypted(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"https", "http"} or not parts.hostname:
+            raise ValueError("must be an https:// address")
+        if parts.scheme == "http" and not is_loopback(url):
+            raise ValueError("must begin with https:// (http:// is for a receiver on this machine only)")
+        return url.rstrip("/")
+
+    @field_validator("table_name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not _TABLE_NAME.fullmatch(name):
+            raise ValueError("must be a table name, or schema.table, of letters, digits and underscores")
+        return name
+
+    @property
+    def connection_string(self) -> str | None:
+        """Return the connection string that stands in for the dbt profile, if one is set."""
+        for secret in (self.db_connection_string, self.sql_conn_str):
+            if secret is not None:
+                return secret.get_secret_value()
+        return None
+
+    @property
+    def children_url(self) -> str:
+        """Return where children are posted (attribute 1 is part of it)."""
+        return f"{self.api_endpoint}/children_social_care_data/{self.la_code}/children"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the endpoint takes real children: any that is neither a test receiver nor on this machine."""
+        return not is_loopback(self.api_endpoint) and "-test" not in urlsplit(self.api_endpoint).path
+
+
+def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:  # noqa: ANN401 - whatever the fields take
+    """Read the settings: command line (`overrides`) before environment before `env_file`.
+
+    Raises ConfigurationError naming every variable that is missing or wrong, and never its value.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(_env_file=env_file, **given)  # type: ignore[call-arg,unused-ignore]
+    except ValidationError as error:
+        wrong = [
+            f"{str(part['loc'][0]).upper()} {_what_is_wrong(part['type'], part['msg'])}" for part in error.errors()
+        ]
+        raise ConfigurationError(
+            f"The configuration is not complete: {'; '.join(wrong)}.",
+            "Set these as environment variables or in the .env file; .env.example explains each.",
+        ) from None
+
+
+def _what_is_wrong(kind: str, message: str) -> str:
+    if kind in {"missing", "string_too_short"}:
+        return "is missing"
+    return message.removeprefix("Value error, ")[:1].lower() + message.removeprefix("Value error, ")[1:]

@@ -1,0 +1,315 @@
+"""The state table and the audit tables: every statement of a run, one a batch, never one a child.
+
+`dbt` decides what is pending; this module only moves a row from pending to in flight and from there to accepted,
+rejected or back. What the receiver last accepted (`previous_*`) is written here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from submitter.connection import Connection
+
+
+class Status(str, Enum):
+    """The submission statuses that a run picks up."""
+
+    PENDING = "pending"
+    ERROR = "error"
+
+
+class Verdict(str, Enum):
+    """What one attempt meant for one child, as the audit trail says it."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REFUSED = "refused"  # the whole request was turned away unread: nothing was taken
+    UNKNOWN = "unknown"  # the receiver may have taken it
+
+
+@dataclass(frozen=True)
+class Record:
+    """A child in flight: exactly the text to post."""
+
+    person_id: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of one child in one attempt; `text` is the receipt or the reason."""
+
+    person_id: str
+    verdict: Verdict
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request, as the audit trail names it."""
+
+    run_id: str
+    batch_id: str
+    number: int
+    http_status: int | None
+    request_id: str | None
+    milliseconds: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many children wait, and how many bytes their payloads are."""
+
+    children: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """What is known of a run when it starts; no secret among it."""
+
+    run_id: str
+    host: str
+    os_user: str
+    program_version: str
+    endpoint: str
+    la_code: str
+    payload_mode: str
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """What came of a run."""
+
+    accepted: int
+    rejected: int
+    unknown: int
+    outcome: str
+    exit_code: int
+
+
+def now() -> datetime:
+    """Return the time in UTC, to the millisecond that `datetime2(3)` keeps, without a zone."""
+    moment = datetime.now(timezone.utc).replace(tzinfo=None)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+# Both engines know this, and neither knows the other's own word for it.
+_FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
+
+_ACCEPTED = """
+    previous_json_payload = state.inflight_full_payload,
+    previous_hash = state.inflight_hash,
+    row_state = case
+        when lower(state.row_state) = 'deleted' then 'deleted'
+        when state.current_hash = state.inflight_hash then 'unchanged'
+        when state.inflight_full_payload is null then 'new'
+        else 'updated'
+    end,
+    submission_status = case
+        when lower(state.row_state) = 'deleted' and state.inflight_full_payload is null then 'sent'
+        when state.current_hash = state.inflight_hash then 'sent'
+        else 'pending'
+    end,
+    error_count = 0
+"""
+
+# A purge in flight has no hash: the receiver is to hold nothing after it.
+_REJECTED = """
+    submission_status = case
+        when state.current_hash = state.inflight_hash then 'error'
+        when state.inflight_hash is null and lower(state.row_state) = 'deleted' then 'error'
+        else 'pending'
+    end,
+    error_count = coalesce(state.error_count, 0) + 1
+"""
+
+_CLEARED = """
+    inflight_payload = null,
+    inflight_full_payload = null,
+    inflight_hash = null,
+    inflight_batch_id = null
+"""
+
+
+class StateStore:
+    """The three tables of one target. Every method is one committed transaction."""
+
+    def __init__(self, connection: Connection, schema: str, table: str) -> None:
+        self._connection = connection
+        self._server = connection.engine == "sqlserver"
+        schema_of_state, _, name = table.rpartition(".")
+        home = schema.replace('"', '""')
+        self._state = f'"{schema_of_state or home}"."{name}"'
+        self._runs = f'"{home}"."submission_run"'
+        self._events = f'"{home}"."submission_event"'
+        self._text = "nvarchar(max)" if self._server else "varchar"
+
+    def check(self) -> None:
+        """Raise DatabaseError when a table or column that a run writes is missing; read and change no row."""
+        for table, columns in (
+            (
+                self._state,
+                (
+                    "person_id, json_payload, current_hash, previous_json_payload, previous_hash, inflight_payload, "
+                    "inflight_full_payload, inflight_hash, inflight_batch_id, row_state, submission_status, "
+                    "submission_timestamp, api_response, error_count, last_updated"
+                ),
+            ),
+            (self._runs, "run_id, started_at, finished_at, outcome, exit_code"),
+            (self._events, "event_id, run_id, batch_id, attempt, person_id, event, http_status, occurred_at"),
+        ):
+            self._connection.execute(f"select {columns} from {table} where 1 = 0")
+        self._connection.rollback()
+
+    def waiting(self, *statuses: Status) -> Waiting:
+        """Count the children of these statuses and the bytes of their payloads (UTF-16 ones halved)."""
+        size = "datalength(json_payload) / 2" if self._server else "strlen(json_payload)"
+        marks = ", ".join("?" for _ in statuses)
+        row = self._connection.execute(
+            f"select count(*), coalesce(sum(cast({size} as bigint)), 0) from {self._state} "
+            f"where lower(submission_status) in ({marks}) and inflight_payload is null",
+            [status.value for status in statuses],
+        )[0]
+        self._connection.rollback()
+        return Waiting(int(row[0]), int(row[1]))
+
+    def next_children(self, status: Status, before: datetime, after: str, limit: int) -> list[str]:
+        """Return the next person ids of a status, in order, that were last answered before this run began."""
+        rows = self._connection.execute(
+            f"select person_id from {self._state} "
+            "where lower(submission_status) = ? and inflight_payload is null and person_id > ? "
+            "and (submission_timestamp is null or submission_timestamp < ?) " + _FIRST_ROWS.format(limit=int(limit)),
+            [status.value, after, before],
+        )
+        self._connection.rollback()
+        return [str(row[0]) for row in rows]
+
+    def take_off(self, batch_id: str, person_ids: Sequence[str]) -> list[Record]:
+        """Write down what is about to be posted, commit, and return it."""
+        marks = ", ".join("?" for _ in person_ids)
+        self._connection.execute(
+            f"update {self._state} set "
+            "inflight_payload = json_payload, "
+            "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
+            "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
+            "inflight_batch_id = ?, submission_status = 'sending' "
+            f"where inflight_payload is null and json_payload is not null and person_id in ({marks})",
+            [batch_id, *person_ids],
+        )
+        self._connection.commit()
+        return self.in_flight(batch_id)
+
+    def in_flight(self, batch_id: str) -> list[Record]:
+        """Return a batch in flight, byte for byte as it was posted."""
+        rows = self._connection.execute(
+            f"select person_id, inflight_payload from {self._state} where inflight_batch_id = ? order by person_id",
+            [batch_id],
+        )
+        self._connection.rollback()
+        return [Record(str(row[0]), str(row[1])) for row in rows]
+
+    def batches_in_flight(self) -> list[str]:
+        """Return the batches that an interrupted run, or an unclear answer, left behind."""
+        rows = self._connection.execute(
+            f"select distinct inflight_batch_id from {self._state} "
+            "where inflight_payload is not null and inflight_batch_id is not null order by inflight_batch_id"
+        )
+        self._connection.rollback()
+        return [str(row[0]) for row in rows]
+
+    def settle(self, attempt: Attempt, answers: Sequence[Answered]) -> None:
+        """Write down what came of an attempt, in the state and in the audit trail, in one transaction.
+
+        Accepted and rejected children land; refused and unknown ones stay in flight.
+        """
+        moment = now()
+        self._note(attempt, answers, moment)
+        for verdict, changes in ((Verdict.ACCEPTED, _ACCEPTED), (Verdict.REJECTED, _REJECTED)):
+            chosen = [answer for answer in answers if answer.verdict is verdict]
+            if chosen:
+                self._connection.execute(
+                    self._update_from_values(
+                        f"{changes.strip()}, {_CLEARED.strip()}, api_response = answer.text, "
+                        "submission_timestamp = ?, last_updated = ?",
+                        len(chosen),
+                    ),
+                    [moment, moment, *(value for answer in chosen for value in (answer.person_id, answer.text))],
+                )
+        self._connection.commit()
+
+    def land(self, batch_id: str, person_ids: Sequence[str], status: Status) -> None:
+        """Put children of a batch, of which certainly nothing was taken, back to exactly what they were."""
+        marks = ", ".join("?" for _ in person_ids)
+        self._connection.execute(
+            f"update {self._state} set {_CLEARED.strip()}, submission_status = ? "
+            f"where inflight_batch_id = ? and person_id in ({marks})",
+            [status.value, batch_id, *person_ids],
+        )
+        self._connection.commit()
+
+    def start_run(self, run: RunStart, pending: int) -> None:
+        """Open the run's line in the audit trail."""
+        self._connection.execute(
+            f"insert into {self._runs} (run_id, started_at, host, os_user, program_version, endpoint, la_code, "
+            "payload_mode, pending_count, outcome) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
+            [
+                *(run.run_id, now(), run.host[:128], run.os_user[:128], run.program_version, run.endpoint[:400]),
+                *(run.la_code, run.payload_mode, pending),
+            ],
+        )
+        self._connection.commit()
+
+    def end_run(self, run_id: str, end: RunEnd) -> None:
+        """Close the run's line in the audit trail."""
+        self._connection.rollback()
+        self._connection.execute(
+            f"update {self._runs} set finished_at = ?, accepted_count = ?, rejected_count = ?, unknown_count = ?, "
+            "outcome = ?, exit_code = ? where run_id = ?",
+            [now(), end.accepted, end.rejected, end.unknown, end.outcome[:400], end.exit_code, run_id],
+        )
+        self._connection.commit()
+
+    def _note(self, attempt: Attempt, answers: Sequence[Answered], moment: datetime) -> None:
+        """Write one event a child, before the state forgets which content was in flight."""
+        values = ", ".join("(?, ?, ?, ?)" for _ in answers)
+        text = self._text
+        self._connection.execute(
+            f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
+            "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
+            "select answer.event_id, ?, ?, ?, state.person_id, state.row_state, answer.verdict, ?, ?, "
+            f"case when answer.verdict = 'accepted' then left(cast(answer.text as {text}), 400) end, "
+            f"case when answer.verdict <> 'accepted' then cast(answer.text as {text}) end, "
+            "?, coalesce(state.inflight_hash, state.current_hash), ? "
+            f"from {self._state} as state inner join (values {values}) as answer (event_id, person_id, verdict, text) "
+            "on answer.person_id = state.person_id",
+            [
+                *(attempt.run_id, attempt.batch_id, attempt.number, attempt.http_status, attempt.request_id),
+                *(attempt.milliseconds, moment),
+                *(
+                    value
+                    for answer in answers
+                    for value in (str(uuid.uuid4()), answer.person_id, answer.verdict.value, answer.text)
+                ),
+            ],
+        )
+
+    def _update_from_values(self, changes: str, rows: int) -> str:
+        """Return an update whose marks are those of the changes first, then two a row, in both engines."""
+        values = ", ".join("(?, ?)" for _ in range(rows))
+        if self._server:
+            return (
+                f"update state set {changes} from {self._state} as state "
+                f"inner join (values {values}) as answer (person_id, text) on answer.person_id = state.person_id"
+            )
+        return (
+            f"update {self._state} as state set {changes} "
+            f"from (values {values}) as answer (person_id, text) where answer.person_id = state.person_id"
+        )

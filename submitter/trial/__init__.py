@@ -1,0 +1,1 @@
+"""Fills SSD tables in DuckDB from returns that an authority already has, or with invented children."""
