@@ -99,17 +99,31 @@
 {%- endmacro %}
 
 
-{# A condition: true when a JSON array of strings has an item that is `code`, or `code` and then anything but a
-   letter or a digit ("1A - alcohol misuse"). Every item's opening quote stands right before its code once blanks
-   after quotes are gone; escaped quotes inside an item are no opening quotes. #}
-{% macro json_array_has_code(text, code) %}
-    {{- return(adapter.dispatch('json_array_has_code', 'csc_submit')(text, code)) -}}
+{# A JSON array of strings made ready for json_array_has_code: upper case, every code right after its item's opening
+   quote. Escaped quotes inside an item are taken out first, so that they do not look like opening ones. #}
+{% macro json_array_codes(text) %}
+    {{- return(adapter.dispatch('json_array_codes', 'csc_submit')(text)) -}}
 {% endmacro %}
 
-{% macro sqlserver__json_array_has_code(text, code) -%}
-    upper(replace(replace({{ text }}, N'\"', N''), N'" ', N'"')) collate Latin1_General_BIN2 like N'%"' + {{ code }} + N'[^0-9A-Z]%'
+{% macro sqlserver__json_array_codes(text) -%}
+    upper(replace(replace({{ text }}, N'\"', N''), N'" ', N'"')) collate Latin1_General_BIN2
 {%- endmacro %}
 
-{% macro duckdb__json_array_has_code(text, code) -%}
-    regexp_matches(upper(replace(replace({{ text }}, '\"', ''), '" ', '"')), '"' || {{ code }} || '[^0-9A-Z]')
+{% macro duckdb__json_array_codes(text) -%}
+    regexp_replace(upper(replace({{ text }}, '\"', '')), '" *([0-9A-Z]+)[^"]*"', '"\1"', 'g')
+{%- endmacro %}
+
+
+{# A condition: true when what json_array_codes made has an item that is `code`, or `code` and then anything but a
+   letter or a digit ("1A - alcohol misuse"). #}
+{% macro json_array_has_code(codes, code) %}
+    {{- return(adapter.dispatch('json_array_has_code', 'csc_submit')(codes, code)) -}}
+{% endmacro %}
+
+{% macro sqlserver__json_array_has_code(codes, code) -%}
+    {{ codes }} like N'%"' + {{ code }} + N'[^0-9A-Z]%'
+{%- endmacro %}
+
+{% macro duckdb__json_array_has_code(codes, code) -%}
+    contains({{ codes }}, '"' || {{ code }} || '"')
 {%- endmacro %}

@@ -37,7 +37,10 @@ with social_care_episode as (
 , factor_list as (
     select
         assessment_factors.assessment_id
-        , case when {{ is_json_array('assessment_factors.factors_json') }} then assessment_factors.factors_json end as factors_json
+        , case
+            when {{ is_json_array('assessment_factors.factors_json') }}
+                then {{ json_array_codes('assessment_factors.factors_json') }}
+        end as codes
     from assessment_factors
     inner join assessment
         on assessment.assessment_id = assessment_factors.assessment_id
@@ -51,7 +54,7 @@ with social_care_episode as (
     from factor_list
     inner join code_set
         on code_set.code_set = 'assessment_factor'
-        and {{ json_array_has_code('factor_list.factors_json', 'code_set.code') }}
+        and {{ json_array_has_code('factor_list.codes', 'code_set.code') }}
 )
 
 , factors as (

@@ -23,7 +23,7 @@ _TEAMS = ("Assessment North", "Assessment South", "Safeguarding East", "Safeguar
 _NEEDS = ("N1", "N2", "N3", "N4", "N5", "N6", "N7", "N8", "N9")
 _ABUSE = ("NEG", "PHY", "SAB", "EMO", "MUL")
 _NATIONALITIES = ("GBR", "IRL", "POL", "ROU", "SYR", "AFG", "SDN", "ERI")
-_UASC_STATUSES = ("UASC", "Unaccompanied Asylum Seeking Child (UASC)", "uasc - awaiting decision", "Former UASC")
+UASC_STATUSES = ("UASC", "Unaccompanied Asylum Seeking Child (UASC)", "uasc - awaiting decision", "Former UASC")
 _OTHER_STATUSES = ("Indefinite leave to remain", "Refugee status", "Limited leave to remain")
 _IN_TOUCH = ("YES", "NO", "DIED", "REFU", "NREQ", "RHOM")
 _ELIGIBILITIES = ("Relevant", "Former relevant", "Qualifying", "Eligible")
@@ -35,27 +35,36 @@ _UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 _WORKERS_NEAR = 30
 
 
+def window_start(run_date: date) -> date:
+    """Return the first day of the cohort window: two years back, then back to 1 April."""
+    year = run_date.year - 2
+    return date(year if run_date >= date(run_date.year, 4, 1) else year - 1, 4, 1)
+
+
 @dataclass
-class _Child:
-    """A child while it is invented: ids, dates of life, and how many records of each kind it has."""
+class Child:
+    """A child while it is invented; no date of birth: not born yet. Nothing about it is dated before `begins`."""
 
     number: int
     person_id: str
     life: str
     born: date | None
+    begins: date
     records: int = 0
 
     def new_id(self, kind: str) -> str:
+        """Return the id of the child's next record."""
         self.records += 1
         return f"{kind}{self.number:07d}-{self.records}"
 
     def birthday(self, age: int) -> date:
+        """Return a day near the birthday at that age."""
         assert self.born is not None
         return self.born + timedelta(days=age * 365 + age // 4)
 
 
 @dataclass(frozen=True)
-class _Span:
+class Span:
     """A time during which something went on; no end: it still does."""
 
     start: date
@@ -68,6 +77,7 @@ class RecordMaker:
     def __init__(self, draw: Draw, today: date) -> None:
         self._draw = draw
         self._today = today
+        self._window_start = window_start(today)
         codes = code_sets()
         self._codes = {name: Deck(draw, codes[name]) for name in codes}
         self._care_endings = Deck(draw, [code for code in codes["cla_end_reason"] if code != "X1"])
@@ -75,11 +85,60 @@ class RecordMaker:
         self._placement_changes = Deck(draw, changes)
         self._workers = 0
 
-PERSON
+    def person(self, child: Child) -> Record:
+        """Return the row of ssd_person."""
+        draw, today = self._draw, self._today
+        unborn = child.born is None
+        upn_unknown = unborn or draw.chance(0.08)
+        death_date = draw.day(child.begins, today) if child.life == "deceased" else None
+        return Record(
+            "ssd_person",
+            {
+                "pers_legacy_id": f"M{900_000_000 + child.number * 7}",
+                "pers_person_id": child.person_id,
+                "pers_upn": None if upn_unknown else self._upn(child.number),
+                "pers_forename": "Unborn" if unborn else draw.pick(_FORENAME_STARTS) + draw.pick(_FORENAME_ENDS),
+                "pers_surname": draw.pick(_SURNAME_STARTS) + draw.pick(_SURNAME_ENDS),
+                "pers_sex": "U" if unborn else self._codes["sex"].deal(),
+                "pers_gender": draw.pick(("01", "02", "09")),
+                "pers_ethnicity": self._codes["ethnicity"].deal(),
+                "pers_dob": child.born,
+                "pers_single_unique_id": None,
+                "pers_upn_unknown": self._codes["upn_unknown_reason"].deal() if upn_unknown else None,
+                "pers_send_flag": draw.pick(("Y", "N", None)),
+                # some are overdue, most are expected after the run; only the former are in the cohort
+                "pers_expected_dob": draw.day(today - timedelta(30), today + timedelta(60)) if unborn else None,
+                "pers_death_date": death_date,
+                "pers_is_mother": "Y" if draw.chance(0.01) else "N",
+                "pers_nationality": draw.pick(_NATIONALITIES),
+            },
+        )
+
+    def identity(self, child: Child) -> Iterator[Record]:
+        """Yield disabilities, linked identifiers and, rarely, an immigration status."""
+        draw = self._draw
+        if draw.chance(0.18):
+            for code in sorted({self._codes["disability"].deal() for _ in range(1 + draw.below(3))}):
+                yield Record(
+                    "ssd_disability",
+                    {
+                        "disa_table_id": child.new_id("DI"),
+                        "disa_person_id": child.person_id,
+                        "disa_disability_code": code,
+                    },
+                )
+        if child.born is not None and draw.chance(0.1):
+            for _ in range(1 + draw.below(2)):
+                yield self._linked_identifier(child, "Former Unique Pupil Number", self._upn(child.number))
+        if draw.chance(0.05):
+            yield self._linked_identifier(child, "NHS Number", f"999{child.number:07d}")
+        if child.born is not None and draw.chance(0.01):
+            yield self.immigration_status(child, draw.pick(_OTHER_STATUSES))
+
     def _upn(self, number: int) -> str:
         return f"{self._draw.pick(_UPN_LETTERS)}999{number:07d}{self._draw.below(100):02d}"
 
-    def _linked_identifier(self, child: _Child, kind: str, value: str) -> Record:
+    def _linked_identifier(self, child: Child, kind: str, value: str) -> Record:
         return Record(
             "ssd_linked_identifiers",
             {
@@ -87,12 +146,13 @@ PERSON
                 "link_person_id": child.person_id,
                 "link_identifier_type": kind,
                 "link_identifier_value": value,
-                "link_valid_from_date": self._draw.day(child.born or self._today, self._today),
+                "link_valid_from_date": self._draw.day(child.begins, self._today),
                 "link_valid_to_date": None,
             },
         )
 
-    def _immigration_status(self, child: _Child, status: str) -> Record:
+    def immigration_status(self, child: Child, status: str) -> Record:
+        """Return an immigration status, which ends at 18 or not at all."""
         draw = self._draw
         start = draw.day(self._today - timedelta(1500), self._today)
         return Record(
@@ -106,9 +166,10 @@ PERSON
             },
         )
 
-    def _addresses(self, child: _Child) -> Iterator[Record]:
+    def addresses(self, child: Child) -> Iterator[Record]:
+        """Yield up to three addresses, the later ones with words in JSON."""
         draw = self._draw
-        start = child.born or self._today
+        start = child.begins
         for position in range(draw.below(4)):
             address = {
                 "house": str(1 + draw.below(200)),
@@ -133,9 +194,8 @@ PERSON
         draw = self._draw
         return f"ZZ{1 + draw.below(99)} {draw.below(10)}{draw.pick('ABDEFGHJLN')}{draw.pick('PQRSTUWXYZ')}"
 
-    # ---- records under a referral
-
-    def _referral(self, child: _Child, span: _Span, referral_id: str | None = None) -> Iterator[Record]:
+    def referral(self, child: Child, span: Span, referral_id: str | None = None) -> Iterator[Record]:
+        """Yield a referral with its workers, assessments, plans, enquiries and conferences."""
         draw = self._draw
         referral_id = referral_id or child.new_id("RE")
         source = self._codes["referral_source"].deal()
@@ -169,14 +229,14 @@ PERSON
         if draw.chance(0.35):
             yield from self._enquiry(child, referral_id, self._during(span))
 
-    def _during(self, span: _Span) -> _Span:
+    def _during(self, span: Span) -> Span:
         """Return a shorter time within a longer one; open only if that is."""
         draw = self._draw
         last = span.end or self._today
         start = draw.day(span.start, last)
-        return _Span(start, None if span.end is None and draw.chance(0.4) else draw.day(start, last))
+        return Span(start, None if span.end is None and draw.chance(0.4) else draw.day(start, last))
 
-    def _involvements(self, child: _Child, referral_id: str, span: _Span) -> Iterator[Record]:
+    def _involvements(self, child: Child, referral_id: str, span: Span) -> Iterator[Record]:
         draw = self._draw
         start = span.start
         roles = ["CW", "CW"] if draw.chance(0.3) else ["CW"]
@@ -202,7 +262,7 @@ PERSON
             )
             start = end if hands_over and end is not None else start
 
-    def _assessment(self, child: _Child, referral_id: str, span: _Span) -> Iterator[Record]:
+    def _assessment(self, child: Child, referral_id: str, span: Span) -> Iterator[Record]:
         draw = self._draw
         assessment_id = child.new_id("AS")
         yield Record(
@@ -231,7 +291,7 @@ PERSON
                 },
             )
 
-    def _cin_plan(self, child: _Child, referral_id: str, span: _Span) -> Record:
+    def _cin_plan(self, child: Child, referral_id: str, span: Span) -> Record:
         return Record(
             "ssd_cin_plans",
             {
@@ -245,7 +305,7 @@ PERSON
             },
         )
 
-    def _enquiry(self, child: _Child, referral_id: str, span: _Span) -> Iterator[Record]:
+    def _enquiry(self, child: Child, referral_id: str, span: Span) -> Iterator[Record]:
         draw = self._draw
         enquiry_id = child.new_id("S4")
         conference = draw.chance(0.55)
@@ -288,7 +348,7 @@ PERSON
         if plan_id:
             yield self._cp_plan(child, plan_id, referral_id, conference_id, held)
 
-    def _cp_plan(self, child: _Child, plan_id: str, referral_id: str, conference_id: str, start: date) -> Record:
+    def _cp_plan(self, child: Child, plan_id: str, referral_id: str, conference_id: str, start: date) -> Record:
         draw = self._draw
         return Record(
             "ssd_cp_plans",
@@ -305,9 +365,7 @@ PERSON
             },
         )
 
-    # ---- care
-
-    def _care(self, child: _Child, referral_id: str, cla_id: str, span: _Span) -> Iterator[Record]:
+    def care(self, child: Child, referral_id: str, cla_id: str, span: Span) -> Iterator[Record]:
         """Yield a period of care: placements one after the other, each of one or two legal episodes."""
         draw = self._draw
         last_day = span.end or self._today
@@ -317,7 +375,7 @@ PERSON
             last = position == len(starts) - 1
             end = span.end if last else starts[position + 1]
             placement_id = child.new_id("PL")
-            yield self._placement(child, cla_id, placement_id, _Span(start, end), changed=not last)
+            yield self._placement(child, cla_id, placement_id, Span(start, end), changed=not last)
             legal_changes = [draw.day(start, end or self._today)] if draw.chance(0.3) else []
             bounds = [start, *legal_changes, end]
             for number, (begins, ends) in enumerate(pairwise(bounds)):
@@ -343,7 +401,7 @@ PERSON
                     },
                 )
 
-    def _placement(self, child: _Child, cla_id: str, placement_id: str, span: _Span, *, changed: bool) -> Record:
+    def _placement(self, child: Child, cla_id: str, placement_id: str, span: Span, *, changed: bool) -> Record:
         draw = self._draw
         return Record(
             "ssd_cla_placement",
@@ -364,12 +422,13 @@ PERSON
             },
         )
 
-    def _permanence(self, child: _Child, cla_id: str, came_into_care: date) -> Iterator[Record]:
+    def permanence(self, child: Child, cla_id: str, came_into_care: date) -> Record:
+        """Return an adoption plan that has got as far as decision, match or placement."""
         draw = self._draw
         decided = draw.day(max(came_into_care, self._window_start), self._today)
         matched = draw.day(decided, self._today) if draw.chance(0.7) else None
         placed = draw.day(matched, self._today) if matched and draw.chance(0.7) else None
-        yield Record(
+        return Record(
             "ssd_permanence",
             {
                 "perm_table_id": child.new_id("PE"),
@@ -393,7 +452,8 @@ PERSON
             },
         )
 
-    def _sdq_score(self, child: _Child) -> Record:
+    def sdq_score(self, child: Child) -> Record:
+        """Return a strengths and difficulties score from the cohort window, or the reason why there is none."""
         draw = self._draw
         scored = draw.chance(0.85)
         return Record(
@@ -401,13 +461,14 @@ PERSON
             {
                 "csdq_table_id": child.new_id("SD"),
                 "csdq_person_id": child.person_id,
-                "csdq_sdq_completed_date": draw.day(self._earliest(child, self._window_start), self._today),
+                "csdq_sdq_completed_date": draw.day(max(child.begins, self._window_start), self._today),
                 "csdq_sdq_score": draw.below(41) if scored else None,
                 "csdq_sdq_reason": None if scored else draw.pick(_SDQ_REASONS),
             },
         )
 
-    def _care_leaver(self, child: _Child) -> Record:
+    def care_leaver(self, child: Child) -> Record:
+        """Return a contact with a care leaver."""
         draw = self._draw
         return Record(
             "ssd_care_leavers",
@@ -428,9 +489,8 @@ PERSON
             },
         )
 
-    # ---- professionals
-
-    def _worker(self) -> Record:
+    def worker(self) -> Record:
+        """Return the next professional; most are registered social workers."""
         draw = self._draw
         self._workers += 1
         registered = not draw.chance(0.05)
