@@ -25,6 +25,7 @@ from rich.table import Table
 from submitter.project_files import project_root
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
+from submitter.settings import Settings
 from submitter.trial import ssd
 from submitter.trial.cin_census import read_cin_census
 from submitter.trial.errors import TrialError
@@ -110,7 +111,12 @@ def write_profile(folder: Path, database: Path) -> None:
         "csc": {
             "target": "duckdb",
             "outputs": {
-                "duckdb": {"type": "duckdb", "path": str(database), "schema": CSC_SCHEMA, "threads": os.cpu_count() or 1}
+                "duckdb": {
+                    "type": "duckdb",
+                    "path": str(database),
+                    "schema": CSC_SCHEMA,
+                    "threads": os.cpu_count() or 1,
+                }
             },
         }
     }
@@ -146,10 +152,19 @@ def run_or_fail(command: list[str], environment: dict[str, str], what: str, acce
         raise TrialError("\n".join([f"{what} failed with exit code {finished.returncode}. It said:", *said[-25:]]))
 
 
+def submit_command(folder: Path) -> list[str]:
+    """Return the csc-submit command for the demo's folder, deaf to any .env of the user's."""
+    return [
+        *(sys.executable, "-m", "submitter", "run", "--env-file", str(folder / "no.env")),
+        *("--project-dir", str(project_root()), "--profiles-dir", str(folder), "--target", "duckdb"),
+    ]
+
+
 def submit_environment(receiver: RunningReceiver, config: ReceiverConfig) -> dict[str, str]:
-    """Return the settings that point csc-submit at the stand-in, on top of this process's environment."""
+    """Return this process's environment, with every setting of csc-submit pointing at the stand-in."""
+    others = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
     return {
-        **os.environ,
+        **others,
         "API_ENDPOINT": receiver.base_url,
         "TOKEN_ENDPOINT": receiver.token_url,
         "LA_CODE": config.la_code,
@@ -157,8 +172,6 @@ def submit_environment(receiver: RunningReceiver, config: ReceiverConfig) -> dic
         "CLIENT_SECRET": config.client_secret,
         "SCOPE": config.scope,
         "SUPPLIER_KEY": config.supplier_key,
-        "DB_CONNECTION_STRING": "",
-        "SQL_CONN_STR": "",
     }
 
 
@@ -214,7 +227,7 @@ def show(console: Console, result: Outcome, clock: Clock, database: Path, not_un
         "",
         f"The database is {database}",
         "Look into it with any DuckDB client, or here:",
-        f'  python -c "import duckdb; duckdb.connect(r\'{database}\').sql(\'\'\'',
+        f"  python -c \"import duckdb; duckdb.connect(r'{database}').sql('''",
         f"  select submission_status, api_response, count(*) as children from {CSC_SCHEMA}.ssd_api_data_staging",
         "  group by all order by children desc limit 10''').show()\"",
         "",
@@ -265,7 +278,9 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> 
         try:
             not_understood = fill(database, source, run_date)
         except (OSError, duckdb.IOException) as error:
-            raise TrialError(f"{database} cannot be made anew. Close the programs that use it, then try again.") from error
+            raise TrialError(
+                f"{database} cannot be made anew. Close the programs that use it, then try again."
+            ) from error
     write_profile(folder, database)
     with clock.step("dbt build"):
         run_or_fail(dbt_command(folder, run_date, "build"), dict(os.environ), "dbt build", (0,))
@@ -273,10 +288,7 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> 
     with serve(config) as receiver:
         with clock.step("csc-submit"):
             run_or_fail(
-                [
-                    *(sys.executable, "-m", "submitter", "run"),
-                    *("--project-dir", str(project_root()), "--profiles-dir", str(folder), "--target", "duckdb"),
-                ],
+                submit_command(folder),
                 submit_environment(receiver, config),
                 "csc-submit",
                 (0, SUBMIT_REJECTED),

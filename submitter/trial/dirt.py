@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Spoiler = Callable[[Record, Draw], Mapping[str, Value]]
 
 _SPOILED = 0.04
+# people are few among the records, and most kinds of dirt are theirs
+_SPOILED_PEOPLE = 0.1
 _TWICE = 0.004
 
 _CODES = {
@@ -68,19 +70,14 @@ _PERIODS = {
     "ssd_immigration_status": ("immi_immigration_status_start_date", "immi_immigration_status_end_date"),
 }
 _NAME_DIRT = (
-    "O'{}",
-    '"{}"',
-    "{}\\",
-    "\t{}",
-    "{}\r\n",
-    "{}\tBeta",
-    "{}\nBeta",
-    "{}\x01",
-    "{}\x1f\x7f",
+    "{} O'Beta",
+    '"{}"\\',
+    "\t{}\r\n",
+    "{}\nBeta\tGamma",
+    "{}\x01\x1f\x7f",
     "{} \N{GRINNING FACE}",
     "{}-\N{LATIN CAPITAL LETTER E WITH ACUTE}lo\N{LATIN SMALL LETTER I WITH DIAERESIS}se",
-    "{} </script> {{}} %s",
-    "  {}   ",
+    "  {} </script> {{}} %s  ",
 )
 _AROUND_CODES = ("\t{}", "{}\r\n", " {} ", "\n{}\t")
 _BAD_JSON = ('["1A", "2B"', "{", "not recorded", '{"CP_CONFERENCE_FLAG": Y}', "[]]", "null", '"1A"', "  ")
@@ -96,7 +93,8 @@ def soiled(records: Iterable[Record], seed: int) -> Iterator[Record]:
     draw = Draw(f"dirt {seed}")
     spoilers = Deck(draw, _SPOILERS)
     for record in records:
-        spoiled = _spoiled(record, draw, spoilers) if draw.chance(_SPOILED) else record
+        share = _SPOILED_PEOPLE if record.table == "ssd_person" else _SPOILED
+        spoiled = _spoiled(record, draw, spoilers) if draw.chance(share) else record
         yield spoiled
         if draw.chance(_TWICE):
             yield spoiled
@@ -192,7 +190,7 @@ def _long_text(record: Record, _draw: Draw) -> Mapping[str, Value]:
 
 
 def _around_code(code: str, draw: Draw) -> str:
-    return draw.pick(_AROUND_CODES).format(code)
+    return draw.deal(_AROUND_CODES).format(code)
 
 
 def _inside_code(code: str, draw: Draw) -> str:
@@ -204,7 +202,7 @@ def _code_with_words(code: str, draw: Draw) -> str:
 
 
 def _dirty_name(name: str, draw: Draw) -> str:
-    return draw.pick(_NAME_DIRT).format(name)
+    return draw.deal(_NAME_DIRT).format(name)
 
 
 _SPOILERS: Sequence[Spoiler] = (
@@ -220,5 +218,5 @@ _SPOILERS: Sequence[Spoiler] = (
     _rewritten(_CODES, _inside_code),
     _rewritten(_CODES_WITH_WORDS, _code_with_words),
     _rewritten(_NAMES, _dirty_name),
-    _rewritten(_JSON, lambda _json, draw: draw.pick(_BAD_JSON)),
+    _rewritten(_JSON, lambda _json, draw: draw.deal(_BAD_JSON)),
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
 T = TypeVar("T")
 
@@ -18,6 +18,7 @@ class Draw:
     def __init__(self, seed: int | str) -> None:
         self._random = Random(seed)  # noqa: S311 - nothing here is a secret
         self._next = self._random.random
+        self._decks: dict[Hashable, Deck[Any]] = {}
 
     def chance(self, probability: float) -> bool:
         """Return True with that probability."""
@@ -30,6 +31,13 @@ class Draw:
     def pick(self, things: Sequence[T]) -> T:
         """Return one of the things."""
         return things[int(self._next() * len(things))]
+
+    def deal(self, things: tuple[T, ...]) -> T:
+        """Return one of the things; every one of them comes before any comes again."""
+        deck: Deck[T] | None = self._decks.get(things)
+        if deck is None:
+            deck = self._decks[things] = Deck(self, things)
+        return deck.deal()
 
     def day(self, first: date, last: date) -> date:
         """Return a day from `first` to `last`, both included; `first` when `last` is before it."""

@@ -1,0 +1,106 @@
+"""Times the road at scale: `dbt build` (models only), then a whole submission, each as a process of its own.
+
+    python bootstrap.py benchmark [--children 100000]
+
+Prints seconds and peak memory of both beside their targets, and each as a ratio of its target (below 1 is inside it).
+The stand-in receiver runs in this process and does not count. Works on Linux and macOS, which tell a process's peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from submitter.receiver.app import ReceiverConfig
+from submitter.receiver.serve import serve
+from submitter.trial import ssd
+from submitter.trial.demo import (
+    DATABASE_NAME,
+    SSD_SCHEMA,
+    dbt_command,
+    submit_command,
+    submit_environment,
+    write_profile,
+)
+from submitter.trial.invent import invented_children
+
+BUILD_SECONDS = 60
+BUILD_MEGABYTES = 4096
+SUBMIT_MEGABYTES = 200
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One process: wall-clock seconds and peak resident memory."""
+
+    seconds: float
+    megabytes: float
+
+
+def measured(command: list[str], environment: dict[str, str], accepted: tuple[int, ...]) -> Measured:
+    """Run a command and measure it; leave with its output when it fails."""
+    started = time.perf_counter()
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, env=environment, stdout=said, stderr=said) as process,
+    ):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in accepted:
+            said.seek(0)
+            sys.exit(said.read().decode(errors="replace"))
+    return Measured(time.perf_counter() - started, _megabytes(usage))
+
+
+def _megabytes(usage: resource.struct_rusage) -> float:
+    # Linux counts in kilobytes, macOS in bytes.
+    return usage.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def line(what: str, value: float, unit: str, target: float) -> None:
+    """Print a figure beside its target."""
+    print(
+        f"{what:<28}{value:>10,.1f} {unit:<4} target {target:>7,.0f} {unit:<4} ratio {value / target:.2f}", flush=True
+    )
+
+
+def main() -> None:
+    """Fill, build, submit; print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--children", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    today = datetime.now().astimezone().date()
+    with tempfile.TemporaryDirectory(prefix="csc-benchmark-") as name:
+        folder = Path(name)
+        database = folder / DATABASE_NAME
+        write_profile(folder, database)
+        with duckdb.connect(str(database)) as connection:
+            ssd.create_tables(connection, SSD_SCHEMA)
+            rows = ssd.load(connection, SSD_SCHEMA, invented_children(options.children, options.seed, today))
+        print(f"{options.children:,} invented children, {sum(rows.values()):,} rows in the SSD", flush=True)
+
+        models_only = ("build", "--resource-type=model", "--resource-type=seed")
+        build = measured(dbt_command(folder, today, *models_only), dict(os.environ), (0,))
+        line("dbt build (models only)", build.seconds, "s", BUILD_SECONDS)
+        line("dbt build, peak memory", build.megabytes, "MB", BUILD_MEGABYTES)
+
+        config = ReceiverConfig()
+        with serve(config) as receiver:
+            submit = measured(submit_command(folder), submit_environment(receiver, config), (0, 1))
+            print(f"{len(receiver.store):,} children accepted in {submit.seconds:,.1f} s", flush=True)
+        line("csc-submit, peak memory", submit.megabytes, "MB", SUBMIT_MEGABYTES)
+
+
+if __name__ == "__main__":
+    main()
