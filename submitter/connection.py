@@ -57,7 +57,7 @@ class DuckDbConnection:
         if not path.is_file():
             raise DatabaseError(f"The database {path} does not exist.", RUN_DBT)
         try:
-            self._connection = duckdb.connect(str(path))
+            self._connection = duckdb.connect(str(path), config={'threads': 1, 'memory_limit': '64MB'})
         except duckdb.IOException as error:
             if "lock" in str(error).lower() or "being used by another process" in str(error):
                 raise AlreadyRunningError(

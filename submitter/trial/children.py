@@ -7,8 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from submitter.reference import ssd_tables
-from submitter.trial.ssd import text_length
+from submitter.trial.ssd import text_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +65,6 @@ class InventedIds:
 
 def longest_child_id() -> int:
     """Return how many characters a child's id may have in the SSD."""
-    person_id = next(column for column in ssd_tables()["ssd_person"] if column.primary_key)
-    length = text_length(person_id.type)
+    length = text_lengths()["pers_person_id"]
     assert length is not None
     return length

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from submitter.reference import ssd_tables
 from submitter.trial.draw import Deck, Draw
-from submitter.trial.ssd import Record, text_length
+from submitter.trial.ssd import Record, text_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -110,17 +110,12 @@ def _spoiled(record: Record, draw: Draw, spoilers: Deck[Spoiler]) -> Record:
 
 
 @cache
-def _lengths() -> Mapping[str, int | None]:
-    return {column.name: text_length(column.type) for columns in ssd_tables().values() for column in columns}
-
-
-@cache
 def _primary_key(table: str) -> str:
     return next(column.name for column in ssd_tables()[table] if column.primary_key)
 
 
 def _fits(column: str, value: Value) -> bool:
-    length = _lengths()[column]
+    length = text_lengths()[column]
     return length is None or not isinstance(value, str) or len(value) <= length
 
 

@@ -6,6 +6,7 @@ import json
 import tempfile
 from contextlib import ExitStack
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -54,6 +55,12 @@ def text_length(ssd_type: str) -> int | None:
     name, _, rest = ssd_type.partition("(")
     length = rest.rstrip(")")
     return int(length) if name in {"nvarchar", "nchar"} and length != "max" else None
+
+
+@cache
+def text_lengths() -> Mapping[str, int | None]:
+    """Return how many characters each column of the SSD takes, as `text_length` says."""
+    return {column.name: text_length(column.type) for columns in ssd_tables().values() for column in columns}
 
 
 def create_tables(connection: DuckDBPyConnection, schema: str) -> None:

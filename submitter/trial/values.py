@@ -5,14 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from typing import TYPE_CHECKING
 
-from submitter.reference import ssd_tables
-from submitter.trial.ssd import text_length
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from submitter.trial.ssd import text_lengths
 
 _TIME = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?:Z|[+-]\d{2}:\d{2})?"
 _DAY_FORMS = (
@@ -42,11 +36,6 @@ class Tally:
     not_understood: int = 0
 
 
-@cache
-def _lengths() -> Mapping[str, int | None]:
-    return {column.name: text_length(column.type) for columns in ssd_tables().values() for column in columns}
-
-
 def parse_day(text: str) -> date | None:
     """Return the date that `2024-03-31` or `31/03/2024` says (a time may follow); None when it is no such date."""
     for form in _DAY_FORMS:
@@ -69,7 +58,7 @@ class Values:
     def text(self, column: str, text: str | None) -> str | None:
         """Return the text without blanks around it; null when the column is too short for it."""
         stripped = (text or "").strip()
-        length = _lengths()[column]
+        length = text_lengths()[column]
         if length is not None and len(stripped) > length:
             self._tally.not_understood += 1
             return None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from submitter.reference import attributes, code_sets, patterns, ssd_tables
 from submitter.trial.invent import invented_children
 from submitter.trial.invent_records import window_start
-from submitter.trial.ssd import text_length
+from submitter.trial.ssd import text_lengths
 
 if TYPE_CHECKING:
     from submitter.trial.ssd import Record, Value
@@ -64,7 +65,7 @@ def test_every_table_has_rows_and_every_row_known_columns(records: list[Record])
 
 
 def test_text_respects_the_lengths_of_its_columns(records: list[Record]) -> None:
-    lengths = {column.name: text_length(column.type) for columns in ssd_tables().values() for column in columns}
+    lengths = text_lengths()
     for record in records:
         for name, value in record.values.items():
             if isinstance(value, str) and lengths[name] is not None:
@@ -149,7 +150,7 @@ def test_a_few_person_ids_are_such_that_the_receiver_refuses_them(records: list[
 
 
 def test_exact_duplicates_occur(records: list[Record]) -> None:
-    duplicates = [record for record, following in zip(records, records[1:], strict=False) if record is following]
+    duplicates = [record for record, following in pairwise(records) if record is following]
     assert 10 < len(duplicates) < len(records) / 100
 
 

@@ -104,9 +104,9 @@ def test_many_rows_are_loaded_in_parts_and_all_arrive_once(connection: duckdb.Du
     rows = 230_000
     records = (Record("ssd_disability", {"disa_table_id": str(number)}) for number in range(rows))
     assert load(connection, "ssd", records)["ssd_disability"] == rows
-    assert connection.execute(
-        "select count(*), count(distinct disa_table_id) from ssd.ssd_disability"
-    ).fetchall() == [(rows, rows)]
+    assert connection.execute("select count(*), count(distinct disa_table_id) from ssd.ssd_disability").fetchall() == [
+        (rows, rows)
+    ]
 
 
 def test_a_schema_may_have_any_name() -> None:
