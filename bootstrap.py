@@ -51,7 +51,7 @@ def install(task: str) -> None:
     if marker.is_file() and marker.read_text(encoding="ascii") == wanted:
         return
     print(f"Installing what the {task} needs ...", flush=True)
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     must(*pip, "--upgrade", "pip>=25.1")  # the first pip that knows dependency groups
     must(*pip, "--editable", f".[{','.join(extras)}]", *(f"--group={name}" for name in groups))
     marker.write_text(wanted, encoding="ascii")

@@ -1,7 +1,8 @@
-{# What a coded field says first: upper case, `length` characters at most, without the dash or colon that parts the
-   code from its text ("A4 - placed", "A4-placed", "a4: placed" are all A4). `text` is already trimmed. #}
+{# What a coded field says first: upper case, `length` characters at most, and only what stands before the blank, dash
+   or colon that parts the code from its text ("A4 - placed", "A4-placed", "a4: placed" are all A4). `text` is already
+   trimmed. #}
 {% macro leading_code(text, length) -%}
-    {{ trimmed("replace(replace(" ~ first_chars("upper(" ~ text ~ ")", length) ~ ", '-', ' '), ':', ' ')") }}
+    {{ first_word(first_chars("upper(" ~ text ~ ")", length)) }}
 {%- endmacro %}
 
 
@@ -22,6 +23,6 @@
 
 {# A postcode in capitals with single blanks; null when it is not 5 to 8 letters, digits and blanks. #}
 {% macro postcode(text) -%}
-    {%- set tidy = "replace(upper(" ~ trimmed(text) ~ "), '  ', ' ')" -%}
+    {%- set tidy = single_blanks("upper(" ~ trimmed(text) ~ ")") -%}
     case when {{ has_only(tidy, 'A-Za-z0-9 ', 5, 8) }} then {{ tidy }} end
 {%- endmacro %}

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LONGEST_REASON = 500
-# `[3].child_details.sex: …`; the quotes and escapes of a JSON answer end a reason as a line end does
-_INDEXED = re.compile(r'\[(?P<index>\d{1,4})\](?P<rest>[^\r\n"\\]*?)(?=,?\s*\[\d{1,4}\]\.|[\r\n"\\]|$)')
-_STRING_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\s*:)')
-_WORD = re.compile(r"[^\W_]+(?:[-'/][^\W_]+)*")
-_PATH = re.compile(r"^\.?(?P<path>[A-Za-z0-9_.\[\]-]*)\s*:?\s*")
+# `[3].child_details.sex: ...`; an index right after a name belongs to a path. The quotes and escapes of a JSON
+# answer end a reason as a line end does.
+_RECORD = r"(?<![\w\]])\[(?P<index>\d{1,4})\]"
+_NEXT_RECORD = r"[,;\s]*(?<![\w\]])\[\d{1,4}\]"
+_INDEXED = re.compile(rf"""{_RECORD}(?P<rest>[^\r\n"\\]*?)(?={_NEXT_RECORD}|[\r\n"\\]|$)""")
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?')
+_WORD = re.compile(r"[^\W_]+")
+_PATH = re.compile(r"^\.?(?P<path>[A-Za-z0-9_.\[\]-]+)\s*:\s*")
 
 
 def receipts(body: bytes, records: int) -> list[str] | None:
@@ -47,9 +50,9 @@ def redacted(reason: str, payload: str) -> str:
     path_match = _PATH.match(reason)
     path = path_match["path"].strip(".") if path_match else ""
     message = reason[path_match.end() :] if path_match else reason
-    said = {
-        word.casefold() for value in _STRING_VALUE.findall(payload) for word in _WORD.findall(_unescaped(value)) if word
-    }
+    # A string before a colon is an attribute's name; the others are what the payload says of the child.
+    values = [_unescaped(text) for text, colon in _STRING.findall(payload) if not colon]
+    said = {word.casefold() for value in values for word in _WORD.findall(value)}
 
     def masked(match: re.Match[str]) -> str:
         word = match[0]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+# A batch is all that is in hand: DuckDB would keep what it read before as long as there is memory.
+_SMALL: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "64MB"}
 RUN_DBT = "Run dbt build first, on this same target."
 
 
@@ -57,7 +59,7 @@ class DuckDbConnection:
         if not path.is_file():
             raise DatabaseError(f"The database {path} does not exist.", RUN_DBT)
         try:
-            self._connection = duckdb.connect(str(path), config={'threads': 1, 'memory_limit': '64MB'})
+            self._connection = duckdb.connect(str(path), config=_SMALL)
         except duckdb.IOException as error:
             if "lock" in str(error).lower() or "being used by another process" in str(error):
                 raise AlreadyRunningError(

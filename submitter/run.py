@@ -20,12 +20,12 @@ from submitter.errors import AuthenticationError, ConfigurationError, ReceiverUn
 from submitter.state import Answered, Attempt, Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from submitter.endpoint import Answer, Endpoint
     from submitter.settings import Settings
-    from submitter.state import Record, StateStore
+    from submitter.state import Candidate, Record, StateStore
 
 _LONGEST_WAIT_SECONDS = 30.0
 _LONGEST_WAIT_AFTER_403_SECONDS = 120.0  # a firewall that shapes traffic opens again after about this long
@@ -92,9 +92,10 @@ class Run:
             self._deliver(batch_id, self._store.in_flight(batch_id), None)
         for status in (Status.PENDING, Status.ERROR):
             last = ""
-            while person_ids := self._store.next_children(status, self._started, last, self._settings.batch_size):
+            while waiting := self._store.next_children(status, self._started, last, self._settings.batch_size):
                 if self._stopped():
                     return self.tally
+                person_ids = self._one_batch(waiting)
                 last = person_ids[-1]
                 batch_id = str(uuid.uuid4())
                 self._deliver(batch_id, self._store.take_off(batch_id, person_ids), status)
@@ -102,7 +103,7 @@ class Run:
 
     def _deliver(self, batch_id: str, records: Sequence[Record], came_from: Status | None) -> None:
         """Post a batch until each of its children is settled or its outcome unknown."""
-        parts = deque(self._parts(records))
+        parts = deque([list(records)] if records else [])
         try:
             while parts:
                 posted = self._post(batch_id, parts[0])
@@ -117,19 +118,14 @@ class Run:
                 self._store.land(batch_id, [record.person_id for part in parts for record in part], came_from)
             raise
 
-    def _parts(self, records: Sequence[Record]) -> Iterator[list[Record]]:
-        """Cut a batch so that each body stays within the byte limit; a larger record goes alone."""
-        part: list[Record] = []
-        size = 0
-        for record in records:
-            record_size = len(record.payload.encode(errors="replace")) + 1
-            if part and size + record_size > self._settings.max_batch_bytes:
-                yield part
-                part, size = [], 0
-            part.append(record)
-            size += record_size
-        if part:
-            yield part
+    def _one_batch(self, waiting: Sequence[Candidate]) -> list[str]:
+        """Return the first of those that wait, as many as the byte limit allows; a larger one goes alone."""
+        total = 0
+        for number, candidate in enumerate(waiting):
+            total += candidate.bytes
+            if number and total > self._settings.max_batch_bytes:
+                return [each.person_id for each in waiting[:number]]
+        return [each.person_id for each in waiting]
 
     def _post(self, batch_id: str, part: Sequence[Record]) -> Posted:
         """Post until there is a clear answer or no try is left.

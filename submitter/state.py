@@ -43,6 +43,14 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A child that waits, and about how many bytes its payload is."""
+
+    person_id: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Answered:
     """What came of one child in one attempt; `text` is the receipt or the reason."""
 
@@ -151,6 +159,8 @@ class StateStore:
         self._runs = f'"{home}"."submission_run"'
         self._events = f'"{home}"."submission_event"'
         self._text = "nvarchar(max)" if self._server else "varchar"
+        # SQL Server keeps two bytes a character, of which the wire needs one for most.
+        self._size = "datalength(json_payload) / 2" if self._server else "strlen(json_payload)"
 
     def check(self) -> None:
         """Raise DatabaseError when a table or column that a run writes is missing; read and change no row."""
@@ -170,27 +180,31 @@ class StateStore:
         self._connection.rollback()
 
     def waiting(self, *statuses: Status) -> Waiting:
-        """Count the children of these statuses and the bytes of their payloads (UTF-16 ones halved)."""
-        size = "datalength(json_payload) / 2" if self._server else "strlen(json_payload)"
+        """Count the children of these statuses and the bytes of their payloads."""
         marks = ", ".join("?" for _ in statuses)
         row = self._connection.execute(
-            f"select count(*), coalesce(sum(cast({size} as bigint)), 0) from {self._state} "
+            f"select count(*), coalesce(sum(cast({self._size} as bigint)), 0) from {self._state} "
             f"where lower(submission_status) in ({marks}) and inflight_payload is null",
             [status.value for status in statuses],
         )[0]
         self._connection.rollback()
         return Waiting(int(row[0]), int(row[1]))
 
-    def next_children(self, status: Status, before: datetime, after: str, limit: int) -> list[str]:
-        """Return the next person ids of a status, in order, that were last answered before this run began."""
+    def next_children(self, status: Status, before: datetime, after: str, limit: int) -> list[Candidate]:
+        """Return the next children of a status, in order of person id.
+
+        Of those rejected, only what was rejected before this run began: a run tries each of them once.
+        """
+        answered = "and (submission_timestamp is null or submission_timestamp < ?) "
         rows = self._connection.execute(
-            f"select person_id from {self._state} "
+            f"select person_id, coalesce({self._size}, 0) from {self._state} "
             "where lower(submission_status) = ? and inflight_payload is null and person_id > ? "
-            "and (submission_timestamp is null or submission_timestamp < ?) " + _FIRST_ROWS.format(limit=int(limit)),
-            [status.value, after, before],
+            + (answered if status is Status.ERROR else "")
+            + _FIRST_ROWS.format(limit=int(limit)),
+            [status.value, after, *([before] if status is Status.ERROR else [])],
         )
         self._connection.rollback()
-        return [str(row[0]) for row in rows]
+        return [Candidate(str(row[0]), int(row[1])) for row in rows]
 
     def take_off(self, batch_id: str, person_ids: Sequence[str]) -> list[Record]:
         """Write down what is about to be posted, commit, and return it."""

@@ -27,6 +27,36 @@
 {%- endmacro %}
 
 
+{# Every run of blanks, tabs, line ends and no-break spaces made one blank. #}
+{% macro single_blanks(text) %}
+    {{- return(adapter.dispatch('single_blanks', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__single_blanks(text) -%}
+    {%- set blanks = "replace(replace(replace(replace(" ~ text ~ ", nchar(9), N' '), nchar(10), N' '), nchar(13), N' '), nchar(160), N' ')" -%}
+    {#- "a   b" becomes "a ~ ~ ~b", then "a ~b", then "a b" -#}
+    replace(replace(replace({{ blanks }}, N' ', N' ~'), N'~ ', N''), N' ~', N' ')
+{%- endmacro %}
+
+{% macro duckdb__single_blanks(text) -%}
+    regexp_replace({{ text }}, '[ \t\n\r\x{A0}]+', ' ', 'g')
+{%- endmacro %}
+
+
+{# What stands before the first blank, tab, line end, no-break space, dash or colon. #}
+{% macro first_word(text) %}
+    {{- return(adapter.dispatch('first_word', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__first_word(text) -%}
+    left({{ text }}, patindex(N'%[-: ' + nchar(9) + nchar(10) + nchar(13) + nchar(160) + N']%', ({{ text }} + N' ') collate Latin1_General_BIN2) - 1)
+{%- endmacro %}
+
+{% macro duckdb__first_word(text) -%}
+    regexp_extract({{ text }}, '^[^-: \t\n\r\x{A0}]*')
+{%- endmacro %}
+
+
 {% macro first_chars(text, length) %}
     {{- return(adapter.dispatch('first_chars', 'csc_submit')(text, length)) -}}
 {% endmacro %}

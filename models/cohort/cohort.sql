@@ -17,7 +17,7 @@ where 1 = 1
     and exists (
         select 1
         from {{ filter_table }} as audited
-        where {{ trimmed('audited.person_id') }} = included.person_id
+        where {{ trimmed('cast(audited.person_id as ' ~ text_type(48) ~ ')') }} = included.person_id
     )
     {%- endif %}
     {%- if person_ids %}

@@ -49,7 +49,8 @@ with cohort_window as (
     select * from {{ ref('stg_ssd__disability') }}
 )
 
--- born by the window's end and not yet 26 at its start, or unborn and expected inside it
+-- born by the window's end and not yet 26 at its start, or unborn and expected inside it; months are taken from the
+-- window, never added to a birthday, which may be too late in the calendar for that (9999-12-31)
 , eligible as (
     select
         person.person_id
@@ -57,7 +58,7 @@ with cohort_window as (
     from person
     cross join cohort_window
     where (person.date_of_birth <= cohort_window.window_end
-            and {{ add_months('person.date_of_birth', 312) }} > cohort_window.window_start)
+            and person.date_of_birth > {{ add_months('cohort_window.window_start', -312) }})
         or (person.date_of_birth is null
             and {{ inside_window('person.expected_date_of_birth') }})
 )
@@ -124,7 +125,7 @@ with cohort_window as (
         on eligible.person_id = latest_contact.person_id
     cross join cohort_window
     where {{ inside_window('latest_contact.contact_date') }}
-        and {{ add_months('eligible.date_of_birth', 192) }} <= cohort_window.window_end
+        and eligible.date_of_birth <= {{ add_months('cohort_window.window_end', -192) }}
         and exists (
             select 1
             from cin_episode

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 DATABASE_NAME = "children.duckdb"
 SSD_SCHEMA = "ssd"
 CSC_SCHEMA = "csc"
+STATE = f"{CSC_SCHEMA}.ssd_api_data_staging"
 SUBMIT_REJECTED = 1
 
 
@@ -90,19 +91,26 @@ class Outcome:
 
 
 def fill(database: Path, source: Source, run_date: date) -> int:
-    """Make the SSD tables anew and fill them; return the number of values in a return that were not understood."""
-    database.unlink(missing_ok=True)
-    with duckdb.connect(str(database)) as connection:
+    """Make the SSD tables anew and fill them; return the number of values in a return that were not understood.
+
+    An earlier demo's database is replaced only when all is loaded.
+    """
+    new = database.with_name(f"new-{database.name}")
+    new.unlink(missing_ok=True)
+    not_understood = 0
+    with duckdb.connect(str(new)) as connection:
         ssd.create_tables(connection, SSD_SCHEMA)
-        if not source.from_returns:
+        if source.from_returns:
+            loaded = combined(
+                read_cin_census(source.cin_census) if source.cin_census else None,
+                read_ssda903(source.ssda903) if source.ssda903 else None,
+            )
+            ssd.load(connection, SSD_SCHEMA, loaded.rows)
+            not_understood = loaded.not_understood
+        else:
             ssd.load(connection, SSD_SCHEMA, invented_children(source.children, source.seed, run_date))
-            return 0
-        loaded = combined(
-            read_cin_census(source.cin_census) if source.cin_census else None,
-            read_ssda903(source.ssda903) if source.ssda903 else None,
-        )
-        ssd.load(connection, SSD_SCHEMA, loaded.rows)
-        return loaded.not_understood
+    new.replace(database)
+    return not_understood
 
 
 def write_profile(folder: Path, database: Path) -> None:
@@ -185,7 +193,7 @@ def outcome(database: Path, receiver: RunningReceiver) -> Outcome:
     """Read the counts back from the database, and compare what the receiver holds with what was built."""
     with duckdb.connect(str(database), read_only=True) as connection:
         accepted = connection.execute(
-            f"select person_id, json_payload from {CSC_SCHEMA}.ssd_api_data_staging where submission_status = 'sent'"  # noqa: S608
+            f"select person_id, json_payload from {STATE} where submission_status = 'sent'"  # noqa: S608
         ).fetchall()
         held_equal = sum(receiver.store.get(person_id) == json.loads(payload) for person_id, payload in accepted)
         return Outcome(
@@ -198,7 +206,7 @@ def outcome(database: Path, receiver: RunningReceiver) -> Outcome:
             accepted=len(accepted),
             rejected=count(
                 connection,
-                f"select count(*) from {CSC_SCHEMA}.ssd_api_data_staging where submission_status = 'error'",  # noqa: S608
+                f"select count(*) from {STATE} where submission_status = 'error'",  # noqa: S608
             ),
             held=len(receiver.store),
             held_equal=held_equal,
@@ -228,7 +236,7 @@ def show(console: Console, result: Outcome, clock: Clock, database: Path, not_un
         f"The database is {database}",
         "Look into it with any DuckDB client, or here:",
         f"  python -c \"import duckdb; duckdb.connect(r'{database}').sql('''",
-        f"  select submission_status, api_response, count(*) as children from {CSC_SCHEMA}.ssd_api_data_staging",
+        f"  select submission_status, api_response, count(*) as children from {STATE}",  # noqa: S608
         "  group by all order by children desc limit 10''').show()\"",
         "",
         "Next, point it at a SQL Server: copy profiles.example.yml to profiles.yml and .env.example to .env, fill both",
