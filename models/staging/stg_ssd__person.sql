@@ -31,7 +31,7 @@ with source as (
         , cleaned.surname
         , cleaned.date_of_birth
         , cleaned.expected_date_of_birth
-        , case when cleaned.sex_entered in ('M', 'F') then cleaned.sex_entered else 'U' end as sex
+        , case cleaned.sex_entered when 'M' then 'M' when 'F' then 'F' else 'U' end as sex
         , ethnicity.code as ethnicity
     from cleaned
     left join code_set as unknown_reason
@@ -50,11 +50,11 @@ with source as (
     select
         coded.*
         , {{ duplicate_rank(['person_id'], [
-            'legacy_id'
+            binary_order('legacy_id')
             , 'upn'
             , 'upn_unknown_reason'
-            , 'forename'
-            , 'surname'
+            , binary_order('forename')
+            , binary_order('surname')
             , 'date_of_birth'
             , 'expected_date_of_birth'
             , 'sex'

@@ -13,7 +13,7 @@ with source as (
     select
         cleaned.*
         , {{ duplicate_rank(['professional_id'], [
-            'registration_no'
+            binary_order('registration_no')
         ]) }} as duplicate_rank
     from cleaned
 )
