@@ -2,11 +2,16 @@
 
 {# The day of the run: variable csc_run_date, else today by the database's clock. #}
 {% macro run_date() %}
-    {%- set value = var('csc_run_date', '') | string | trim -%}
+    {%- set value = (var('csc_run_date', '') or '') | string | trim -%}
     {%- if not value -%}
         {{- return(today()) -}}
     {%- endif -%}
-    {%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', value) -%}
+    {%- set parts = modules.re.fullmatch('([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])', value) -%}
+    {%- if parts -%}
+        {%- set first_of_month = modules.datetime.date(parts[1] | int, parts[2] | int, 1) -%}
+        {%- set day = first_of_month + modules.datetime.timedelta(days=(parts[3] | int) - 1) -%}
+    {%- endif -%}
+    {%- if not parts or day.month != first_of_month.month -%}
         {{- exceptions.raise_compiler_error("csc_run_date is '" ~ value ~ "': write a day as YYYY-MM-DD, or leave it out for today") -}}
     {%- endif -%}
     {{- return("cast('" ~ value ~ "' as date)") -}}

@@ -10,10 +10,10 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Reply, digest, payload, scripted
+from submit_stage import Reply, digest, payload, scripted
 
 if TYPE_CHECKING:
-    from conftest import State, Submit
+    from submit_stage import State, Submit
 
 
 def people(body: str) -> list[str]:

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import requests
-from conftest import digest, payload, purge
+from submit_stage import digest, payload, purge
 
 if TYPE_CHECKING:
-    from conftest import State, Submit
+    from submit_stage import State, Submit
 
     from submitter.receiver.serve import RunningReceiver
 

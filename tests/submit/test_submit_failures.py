@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
-from conftest import CONFIG, payload, scripted
+from submit_stage import CONFIG, payload, scripted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Finished, State, Submit
+    from submit_stage import Finished, State, Submit
 
     from submitter.receiver.serve import RunningReceiver
 
