@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from submitter.receiver.serve import RunningReceiver
 
+NO_UNIT_TESTS = "--exclude-resource-type=unit_test"  # they test the models, not an authority's data
 DATABASE_NAME = "children.duckdb"
 SSD_SCHEMA = "ssd"
 CSC_SCHEMA = "csc"
@@ -133,14 +134,13 @@ def write_profile(folder: Path, database: Path) -> None:
 
 
 def dbt_command(folder: Path, run_date: date, *arguments: str) -> list[str]:
-    """Return the dbt command for the demo's folder; unit tests test the models, not the data, and stay out."""
+    """Return the dbt command for the demo's folder."""
     return [
         sys.executable,
         "-c",
         "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()",
         "--no-use-colors",
         *arguments,
-        "--exclude-resource-type=unit_test",
         f"--project-dir={project_root()}",
         f"--profiles-dir={folder}",
         f"--target-path={folder / 'target'}",
@@ -291,7 +291,7 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> 
             ) from error
     write_profile(folder, database)
     with clock.step("dbt build"):
-        run_or_fail(dbt_command(folder, run_date, "build"), dict(os.environ), "dbt build", (0,))
+        run_or_fail(dbt_command(folder, run_date, "build", NO_UNIT_TESTS), dict(os.environ), "dbt build", (0,))
     config = ReceiverConfig()
     with serve(config) as receiver:
         with clock.step("csc-submit"):

@@ -1,0 +1,89 @@
+"""A whole road in a folder: SSD tables in DuckDB, real dbt, real csc-submit, the stand-in receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from submitter.receiver.app import ReceiverConfig
+from submitter.trial import ssd
+from submitter.trial.demo import (
+    DATABASE_NAME,
+    NO_UNIT_TESTS,
+    SSD_SCHEMA,
+    dbt_command,
+    submit_command,
+    submit_environment,
+    write_profile,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from submitter.receiver.serve import RunningReceiver
+    from submitter.trial.ssd import Record
+
+STATE = "csc.ssd_api_data_staging"
+
+
+@dataclass(frozen=True)
+class Road:
+    """One authority in a folder."""
+
+    folder: Path
+    run_date: date
+
+    @property
+    def database(self) -> Path:
+        return self.folder / DATABASE_NAME
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """Make the SSD tables and load them."""
+        write_profile(self.folder, self.database)
+        with duckdb.connect(str(self.database)) as connection:
+            ssd.create_tables(connection, SSD_SCHEMA)
+            ssd.load(connection, SSD_SCHEMA, records)
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.database)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def dbt(self, *arguments: str, variables: dict[str, object] | None = None) -> str:
+        """Run dbt and return what it said; fail with that when it fails."""
+        no_unit_tests = [NO_UNIT_TESTS] if "build" in arguments else []
+        command = dbt_command(self.folder, self.run_date, *arguments, *no_unit_tests)
+        if variables:
+            command[-1] = json.dumps({**json.loads(command[-1]), **variables})
+        finished = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout
+
+    def submit(self, receiver: RunningReceiver, config: ReceiverConfig | None = None) -> int:
+        """Run csc-submit against a stand-in and return its exit code."""
+        environment = {**submit_environment(receiver, config or ReceiverConfig()), "CSC_BACKOFF_SECONDS": "0"}
+        finished = subprocess.run(
+            submit_command(self.folder), env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        assert "Traceback" not in finished.stderr, finished.stderr
+        return finished.returncode
+
+    def state(self) -> list[tuple[Any, ...]]:
+        """Return every row of the state table, whole."""
+        return self.execute(f"select * from {STATE} order by person_id")
+
+    def pending(self) -> set[str]:
+        return {row[0] for row in self.execute(f"select person_id from {STATE} where submission_status = 'pending'")}
+
+    def payloads(self) -> dict[str, Any]:
+        return {row[0]: json.loads(row[1]) for row in self.execute("select person_id, json_payload from csc.payload")}
+
+
+def environment_without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CSC_", "DBT_"))}
