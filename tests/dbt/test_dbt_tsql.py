@@ -118,8 +118,11 @@ def submitter_statements() -> list[tuple[str, int]]:
 
 
 def all_tsql(compiled: Compiled) -> dict[str, str]:
-    """Every text, in the forms in which it is sent: dbt-sqlserver makes a view of each model and each data test,
-    and fills a table from that view."""
+    """Every text, in the forms in which it is sent.
+
+    dbt-sqlserver makes a view of each model and each data test, fills a table from that view, and makes a seed's
+    table from its column types.
+    """
     texts = {"state_statements": compiled.state_statements}
     for number, sql in enumerate(compiled.data_tests.values()):
         texts[f"data_test_{number:03d}"] = f"create view [csc].[testview_{number}] as {sql}"
@@ -127,6 +130,10 @@ def all_tsql(compiled: Compiled) -> dict[str, str]:
         texts[f"{name}__select"] = sql
         texts[f"{name}__view"] = f"create or alter view [csc].[{name}] as {sql}"
         texts[f"{name}__table"] = f"select * into [csc].[{name}] from [csc].[{name}__dbt_tmp_vw]"
+    for node in compiled.manifest["nodes"].values():
+        if node["resource_type"] == "seed":
+            columns = ", ".join(f"[{name}] {kind}" for name, kind in node["config"]["column_types"].items())
+            texts[f"{node['name']}__seed"] = f"create table [csc].[{node['name']}] ({columns})"
     for number, (sql, _) in enumerate(submitter_statements()):
         texts[f"submitter_{number:02d}"] = re.sub(r"\?", "@p", sql)
     return texts
