@@ -68,7 +68,7 @@ class DuckDbConnection:
             raise DatabaseError(
                 f"{path} is not a DuckDB file that can be opened.", "Check the path in profiles.yml."
             ) from error
-        self._connection.begin()
+        self.execute("begin transaction")
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
@@ -86,13 +86,13 @@ class DuckDbConnection:
 
     def commit(self) -> None:
         """Make what was executed last."""
-        self._connection.commit()
-        self._connection.begin()
+        self.execute("commit")
+        self.execute("begin transaction")
 
     def rollback(self) -> None:
         """Undo what was executed since the last commit."""
-        self._connection.rollback()
-        self._connection.begin()
+        self.execute("rollback")
+        self.execute("begin transaction")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -130,6 +130,16 @@ class SqlServerConnection:
             ) from error
         self._lock(lock_name)
 
+    @staticmethod
+    def _refusal(error: Exception) -> DatabaseError:
+        state = _sqlstate(error)
+        if state in {"42S02", "42S22"}:
+            return DatabaseError("The database lacks a table or column that dbt makes.", RUN_DBT)
+        return DatabaseError(
+            f"SQL Server refused a statement (SQLSTATE {state}).",
+            "Nothing was lost; check the login's grants, try again.",
+        )
+
     def _newest_driver(self) -> str:
         drivers = sorted(name for name in self._errors.drivers() if name.startswith("ODBC Driver"))
         if not drivers:
@@ -157,23 +167,23 @@ class SqlServerConnection:
             cursor.execute(sql, *parameters)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
         except self._errors.Error as error:
-            state = _sqlstate(error)
-            if state in {"42S02", "42S22"}:
-                raise DatabaseError("The database lacks a table or column that dbt makes.", RUN_DBT) from error
-            raise DatabaseError(
-                f"SQL Server refused a statement (SQLSTATE {state}).",
-                "Nothing was lost; check the login's grants, try again.",
-            ) from error
+            raise self._refusal(error) from error
         finally:
             cursor.close()
 
     def commit(self) -> None:
         """Make what was executed last."""
-        self._connection.commit()
+        try:
+            self._connection.commit()
+        except self._errors.Error as error:
+            raise self._refusal(error) from error
 
     def rollback(self) -> None:
         """Undo what was executed since the last commit."""
-        self._connection.rollback()
+        try:
+            self._connection.rollback()
+        except self._errors.Error as error:
+            raise self._refusal(error) from error
 
     def close(self) -> None:
         """End the session, and the lock with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -92,12 +93,16 @@ class Endpoint:
             self._session.compliance_hook["access_token_response"].clear()
 
     def _fresh_token(self) -> None:
-        expires_at = float((self._session.token or {}).get("expires_at", 0))
+        # A token that does not say when it expires is used until it is refused.
+        expires_at = float((self._session.token or {"expires_at": 0}).get("expires_at", math.inf))
         if expires_at < time.time() + _RENEW_SECONDS_BEFORE_EXPIRY:
             self.renew_token()
 
     def post(self, payloads: Sequence[str]) -> Answer:
-        """Post one batch, text as it is, and return what came back; never raises for what the network does."""
+        """Post one batch, text as it is, and return what came back; never raises for what the network does.
+
+        Raises what `renew_token` raises when the token has to be renewed first; then nothing was posted.
+        """
         self._fresh_token()
         # A lone surrogate cannot be sent as UTF-8; it must not keep the others of the batch back.
         body = f"[{','.join(payloads)}]".encode(errors="replace")

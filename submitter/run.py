@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from requests import codes
@@ -45,7 +45,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Posted:
-    """The last answer for a part of a batch, and whether the receiver may have taken it in any attempt."""
+    """The answer that counts for a part of a batch; not `clear` when the receiver may or may not have taken it.
+
+    `failure` is why the run has to stop once that is written down.
+    """
 
     answer: Answer
     attempt: Attempt
@@ -132,36 +135,39 @@ class Run:
 
         Raises a SubmitError when it is certain that nothing was taken and the run cannot go on.
         """
-        maybe_taken = False
+        in_doubt: Posted | None = None  # the last attempt that the receiver may have taken
         renewed = False
         number = 0
-        while True:
-            number += 1
-            answer = self._endpoint.post([record.payload for record in part])
-            attempt = Attempt(self._run_id, batch_id, number, answer.status, answer.request_id, answer.milliseconds)
-            if answer.status == codes.unauthorized and not renewed:
-                self._note(attempt, part, Verdict.REFUSED, "token refused")
-                renewed = True
-                self._endpoint.renew_token()
-                continue
-            if not _worth_another_try(answer):
+        try:
+            while True:
+                number += 1
+                answer = self._endpoint.post([record.payload for record in part])
+                attempt = Attempt(self._run_id, batch_id, number, answer.status, answer.request_id, answer.milliseconds)
+                if answer.status == codes.unauthorized and not renewed:
+                    self._note(attempt, part, Verdict.REFUSED, "token refused")
+                    renewed = True
+                    self._endpoint.renew_token()
+                    continue
                 failure = _failure(answer)
-                if failure is None:
+                if failure is not None:
+                    self._note(attempt, part, Verdict.REFUSED, failure.reason)
+                    raise failure
+                if not _worth_another_try(answer):
                     return Posted(answer, attempt, clear=True)
-                self._note(attempt, part, Verdict.REFUSED, failure.reason)
-            else:
-                unclear = answer.taken and answer.status not in {codes.forbidden, codes.too_many_requests}
-                maybe_taken = maybe_taken or unclear
                 if answer.taken:
+                    unclear = _is_outage(answer)
+                    in_doubt = Posted(answer, attempt, clear=False) if unclear else in_doubt
                     reason = f"HTTP {answer.status}" if answer.status else answer.text
                     self._note(attempt, part, Verdict.UNKNOWN if unclear else Verdict.REFUSED, reason)
-                if number < self._settings.csc_max_attempts:
-                    self._sleep(self._wait(answer, number))
-                    continue
-                failure = self._no_way_through(answer)
-            if maybe_taken:
-                return Posted(answer, attempt, clear=False, failure=None if _is_outage(answer) else failure)
-            raise failure
+                if number >= self._settings.csc_max_attempts:
+                    if in_doubt:
+                        return in_doubt
+                    raise self._no_way_through(answer)
+                self._sleep(self._wait(answer, number))
+        except (AuthenticationError, ConfigurationError, ReceiverUnavailableError) as error:
+            if in_doubt is None:
+                raise
+            return replace(in_doubt, failure=error)
 
     def _wait(self, answer: Answer, number: int) -> float:
         """Return the seconds to wait: what the receiver asks for, else exponential back-off with full jitter."""
@@ -259,7 +265,9 @@ def _is_outage(answer: Answer) -> bool:
 
 def _failure(answer: Answer) -> SubmitError | None:
     """Return why the run cannot go on after this answer; None when it can."""
-    status = answer.status or 0
+    status = answer.status
+    if status is None or _worth_another_try(answer):
+        return None
     if status == codes.unauthorized:
         return AuthenticationError(
             "The receiver refuses a fresh token (401).", "Check SCOPE and the client's registration."

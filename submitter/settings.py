@@ -29,7 +29,7 @@ def is_loopback(url: str) -> bool:
 class Settings(BaseSettings):
     """One run's configuration. Field names in capitals are the environment variables."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8-sig")
 
     api_endpoint: Text = TEST_ENDPOINT
     la_code: Annotated[str, Field(pattern=r"^[0-9]{3}$")]
@@ -97,6 +97,10 @@ def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:  
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(_env_file=env_file, **given)  # type: ignore[call-arg,unused-ignore]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{env_file} cannot be read ({type(error).__name__}).", "Save it as UTF-8 text."
+        ) from None
     except ValidationError as error:
         wrong = [
             f"{str(part['loc'][0]).upper()} {_what_is_wrong(part['type'], part['msg'])}" for part in error.errors()

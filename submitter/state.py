@@ -215,8 +215,9 @@ class StateStore:
             "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
             "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
             "inflight_batch_id = ?, submission_status = 'sending' "
-            f"where inflight_payload is null and json_payload is not null and person_id in ({marks})",
-            [batch_id, *person_ids],
+            "where inflight_payload is null and json_payload is not null "
+            f"and lower(submission_status) in (?, ?) and person_id in ({marks})",
+            [batch_id, *(status.value for status in Status), *person_ids],
         )
         self._connection.commit()
         return self.in_flight(batch_id)

@@ -197,6 +197,7 @@ class Script:
 
     replies: list[Reply]
     token_status: int = 200
+    token_fields: dict[str, object] = field(default_factory=lambda: {"expires_in": 3600})
     bodies: list[str] = field(default_factory=list)
     tokens: int = 0
     base_url: str = ""
@@ -224,7 +225,7 @@ def scripted(*replies: Reply, token_status: int = 200) -> Iterator[Script]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             if self.path == "/token":
                 script.tokens += 1
-                token = {"access_token": f"token-{script.tokens}", "token_type": "Bearer", "expires_in": 3600}
+                token = {"access_token": f"token-{script.tokens}", "token_type": "Bearer", **script.token_fields}
                 self.answer(script.token_status, json.dumps(token if script.token_status == 200 else {}), {})
                 return
             script.bodies.append(body)

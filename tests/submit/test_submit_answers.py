@@ -173,6 +173,32 @@ def test_one_new_token_then_again(state: State, submit: Submit) -> None:
     assert set(state.statuses().values()) == {"sent"}
 
 
+def test_a_token_that_does_not_say_when_it_expires_is_used_until_refused(state: State, submit: Submit) -> None:
+    state.put_many(6)
+    with scripted(Reply(), Reply(401)) as script:
+        script.token_fields = {}
+        assert submit(script.base_url, BATCH_SIZE="2").code == 0
+    assert script.tokens == 2
+
+
+def test_a_token_about_to_expire_is_renewed_before_each_batch(state: State, submit: Submit) -> None:
+    state.put_many(4)
+    with scripted() as script:
+        script.token_fields = {"expires_in": 30}
+        assert submit(script.base_url, BATCH_SIZE="2").code == 0
+    assert script.tokens == 3
+
+
+def test_what_may_have_been_taken_stays_in_flight_when_the_run_then_fails(state: State, submit: Submit) -> None:
+    state.put_many(4)
+    with scripted(Reply(500), Reply(401), Reply(401)) as script:
+        finished = submit(script.base_url, BATCH_SIZE="2")
+        assert finished.code == 4
+        assert list(state.statuses().values()) == ["sending"] * 2 + ["pending"] * 2
+        assert submit(script.base_url).code == 0
+    assert set(state.statuses().values()) == {"sent"}
+
+
 def test_a_second_401_stops_the_run_and_changes_no_row(state: State, submit: Submit) -> None:
     state.put_many(2)
     before = state.rows()

@@ -169,11 +169,16 @@ def test_wrong_use(submit: Submit) -> None:
 
 def test_settings_come_from_an_env_file(waiting: State, submit: Submit, receiver: RunningReceiver) -> None:
     lines = [f"{name}={value}" for name, value in submit.environment(receiver.base_url).items()]
-    (submit.folder / ".env").write_text("\n".join(lines), encoding="utf-8")
+    (submit.folder / ".env").write_text("\n".join(lines), encoding="utf-8-sig")  # as Windows' own editor saves it
     empty = dict.fromkeys(submit.environment(""), "")
     assert submit("", **empty).code == 0
     assert receiver.store.ids() == ["p1", "p2"]
     assert waiting.statuses() == {"p1": "sent", "p2": "sent"}
+
+
+def test_an_env_file_that_is_no_text(submit: Submit) -> None:
+    (submit.folder / ".env").write_bytes(b"LA_CODE=\xff\xfe\x00")
+    check_one_line(submit("http://127.0.0.1:9"), 2, ".env", "UTF-8")
 
 
 def test_sql_server_without_a_driver_says_what_to_install(submit: Submit, receiver: RunningReceiver) -> None:
