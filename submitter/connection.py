@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # A batch is all that is in hand: DuckDB would keep what it read before as long as there is memory.
-_SMALL: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "64MB"}
+_SMALL: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "40MB"}
 RUN_DBT = "Run dbt build first, on this same target."
 
 
@@ -72,8 +74,10 @@ class DuckDbConnection:
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
+        # DuckDB numbers bare marks in the order in which it reads clauses, which is not always that of the text.
+        numbers = count(1)
         try:
-            return self._connection.execute(sql, parameters).fetchall()
+            return self._connection.execute(re.sub(r"\?", lambda _: f"${next(numbers)}", sql), parameters).fetchall()
         except (self._errors.CatalogException, self._errors.BinderException) as error:
             # Only names of tables and columns are in these two.
             raise DatabaseError(
