@@ -150,7 +150,8 @@ def _target(
 def _run(
     console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, payload_mode: str, *, dry_run: bool
 ) -> ExitCode:
-    with opened(where, f"csc-submit {where.schema}.{settings.table_name}") as connection:
+    lock_name = f"csc-submit {where.schema}.{settings.table_name}"
+    with opened(where, lock_name, settings.csc_duckdb_memory) as connection:
         store = StateStore(connection, where.schema, settings.table_name)
         store.check()
         waiting = store.waiting(Status.PENDING, Status.ERROR)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# A batch is all that is in hand: DuckDB would keep what it read before as long as there is memory.
-_SMALL: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "40MB"}
 RUN_DBT = "Run dbt build first, on this same target."
 
 
@@ -46,8 +44,10 @@ class DuckDbConnection:
 
     engine = "duckdb"
 
-    def __init__(self, path: Path) -> None:
-        """Open an existing file for writing.
+    def __init__(self, path: Path, memory: str) -> None:
+        """Open an existing file for writing, with so much `memory` (`48MB`) for what DuckDB keeps of it.
+
+        A batch is all that is in hand; without a limit DuckDB keeps what it read before as long as there is room.
 
         Raises DatabaseError when it is not there or no DuckDB file, AlreadyRunningError when another process has it.
         """
@@ -61,7 +61,7 @@ class DuckDbConnection:
         if not path.is_file():
             raise DatabaseError(f"The database {path} does not exist.", RUN_DBT)
         try:
-            self._connection = duckdb.connect(str(path), config=_SMALL)
+            self._connection = duckdb.connect(str(path), config={"threads": 1, "memory_limit": memory})
         except duckdb.IOException as error:
             if "lock" in str(error).lower() or "being used by another process" in str(error):
                 raise AlreadyRunningError(
@@ -82,6 +82,10 @@ class DuckDbConnection:
             # Only names of tables and columns are in these two.
             raise DatabaseError(
                 f"The database lacks a table or column: {str(error).splitlines()[0]}.", RUN_DBT
+            ) from error
+        except self._errors.OutOfMemoryException as error:
+            raise DatabaseError(
+                "DuckDB needs more memory for payloads of this size.", "Set CSC_DUCKDB_MEMORY, for example to 1GB."
             ) from error
         except self._errors.Error as error:
             raise DatabaseError(
@@ -213,11 +217,11 @@ def target_of(connection_string: str, schema: str | None) -> DuckDbTarget | SqlS
 
 
 @contextmanager
-def opened(target: DuckDbTarget | SqlServerTarget, lock_name: str) -> Iterator[Connection]:
+def opened(target: DuckDbTarget | SqlServerTarget, lock_name: str, duckdb_memory: str) -> Iterator[Connection]:
     """Open the target's database and close it at the end, undoing what was not committed."""
     connection: Connection
     if isinstance(target, DuckDbTarget):
-        connection = DuckDbConnection(target.path)
+        connection = DuckDbConnection(target.path, duckdb_memory)
     else:
         connection = SqlServerConnection(target.connection_string, lock_name)
     try:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     db_connection_string: SecretStr | None = None
     sql_conn_str: SecretStr | None = None
 
+    csc_duckdb_memory: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] = "48MB"
     csc_live: bool = False
     csc_user_agent: Text = "csc-submit"
     csc_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 10

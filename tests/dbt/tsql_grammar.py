@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sysconfig
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+SAID = r"maxdop: (?P<file>.+)\.sql(?: would be reformatted|: could not be parsed(?P<why>.*))"
 VERSIONS = ("2017", "2019", "2022", "2025")
 
 
@@ -19,22 +22,33 @@ def _program() -> str:
     return found
 
 
-def refused(folder: Path, version: str) -> dict[str, str]:
-    """Return the files of a folder that the grammar of a version cannot parse, each with its complaint."""
+def refused(folder: Path, version: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts that the grammar of a version cannot parse, by name, each with its complaint.
+
+    The program is a formatter. It speaks of a file that it cannot parse, and of one that it would format; it is silent
+    of one that it did not read. Every text gets a line that no formatter leaves alone, so that silence is an error.
+    """
     config = folder / ".maxdop.json"
     config.write_text('{"initialQuotedIdentifiers": true}', encoding="utf-8")
+    place = folder / version
+    place.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (place / f"{name}.sql").write_text(f"  \n\n\n\n{text}", encoding="utf-8")
     finished = subprocess.run(
-        [_program(), "--check", "--parser-version", version, "--config", str(config), str(folder)],
+        [_program(), "--check", "--parser-version", version, "--config", str(config), str(place)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
     )
+    spoken_of = set()
     complaints = {}
     for line in finished.stderr.splitlines():
-        if "could not be parsed" in line:
-            name, complaint = line.removeprefix("maxdop: ").split(": could not be parsed", 1)
-            complaints[name.replace("\\", "/").rsplit("/", 1)[-1]] = complaint
-        else:
-            assert line.endswith("would be reformatted"), line
+        said = re.fullmatch(SAID, line)
+        assert said, line
+        name = re.split(r"[\\/]", said["file"])[-1]
+        spoken_of.add(name)
+        if said["why"] is not None:
+            complaints[name] = said["why"]
+    assert spoken_of == set(texts), sorted(set(texts) - spoken_of)
     return complaints

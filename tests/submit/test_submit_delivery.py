@@ -119,13 +119,19 @@ def test_a_record_too_large_for_the_receiver_is_rejected_alone(
     assert sorted(receiver.store.ids()) == ["00000", "00001", "00002", "00003"]
 
 
-def test_a_child_larger_than_the_memory_given_to_the_database(
+def test_children_too_large_for_the_memory_given_to_the_database(
     state: State, submit: Submit, receiver: RunningReceiver
 ) -> None:
     for number in range(30):
         state.put(f"big{number}", json.dumps({"la_child_id": f"big{number}", "padding": "x" * 4_000_000}))
     state.put("small", payload("small"))
-    finished = submit(receiver.base_url)
+    before = state.rows()
+    finished = submit(receiver.base_url, CSC_DUCKDB_MEMORY="20MB")
+    assert finished.code == 3
+    assert "CSC_DUCKDB_MEMORY" in finished.err
+    assert "Traceback" not in finished.err
+    assert state.rows() == before
+    finished = submit(receiver.base_url, CSC_DUCKDB_MEMORY="1GB")
     assert finished.code == 1, finished.said
     assert receiver.store.ids() == ["small"]
     assert sorted(state.statuses().values()) == ["error"] * 30 + ["sent"]
