@@ -68,7 +68,7 @@ class DuckDbConnection:
                     f"Another program has {path} open.", "Wait for it to finish, or close it, then try again."
                 ) from error
             raise DatabaseError(
-                f"{path} is not a DuckDB file that can be opened.", "Check the path in profiles.yml."
+                f"{path} is not a DuckDB file that can be opened.", "Check the path, and that dbt uses the same DuckDB."
             ) from error
         self.execute("begin transaction")
 
