@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -75,8 +76,14 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--payload", type=click.Choice(["full"]), default="full", show_default=True),
             click.option("--live", is_flag=True, default=None, help="Allow a live endpoint (also: CSC_LIVE=true)."),
             click.option("--batch-size", type=int, help="Children in a request, 100 at most (also: BATCH_SIZE)."),
-            click.option("--target", help="The dbt target. [default: the profile's]"),
-            click.option("--project-dir", type=_FOLDER, default=Path(), help="The folder of dbt_project.yml."),
+            click.option("--target", envvar="DBT_TARGET", help="The dbt target. [default: the profile's]"),
+            click.option(
+                "--project-dir",
+                type=_FOLDER,
+                envvar="DBT_PROJECT_DIR",
+                default=Path(),
+                help="The folder of dbt_project.yml. [default: this one]",
+            ),
             click.option("--profiles-dir", type=_FOLDER, help="The folder of profiles.yml. [default: as dbt looks]"),
             click.option("--env-file", type=_FILE, default=Path(".env"), show_default=True, help="Further settings."),
         )
@@ -97,6 +104,9 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - th
     """Send what the dbt models say is pending to the Department for Education. Without a command: run."""
     if context.invoked_subcommand is None:
         context.invoke(run, **options)
+    elif any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options):
+        # They would be forgotten: `csc-submit --dry-run run` must never send.
+        raise click.UsageError(f"Write options after the command: csc-submit {context.invoked_subcommand} ...")
 
 
 @cli.command()

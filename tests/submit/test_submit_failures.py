@@ -167,6 +167,17 @@ def test_wrong_use(submit: Submit) -> None:
     assert "Traceback" not in finished.said
 
 
+def test_an_option_before_the_command_is_refused_not_forgotten(
+    waiting: State, submit: Submit, receiver: RunningReceiver
+) -> None:
+    before = waiting.rows()
+    finished = submit(receiver.base_url, "--dry-run", "run")
+    assert finished.code == 2
+    assert waiting.rows() == before
+    assert "after the command" in finished.err
+    assert len(receiver.store) == 0
+
+
 def test_settings_come_from_an_env_file(waiting: State, submit: Submit, receiver: RunningReceiver) -> None:
     lines = [f"{name}={value}" for name, value in submit.environment(receiver.base_url).items()]
     (submit.folder / ".env").write_text("\n".join(lines), encoding="utf-8-sig")  # as Windows' own editor saves it
