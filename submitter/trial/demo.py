@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from submitter.receiver.serve import RunningReceiver
+    from submitter.trial.returns import CombinedReturns
 
 NO_UNIT_TESTS = "--exclude-resource-type=unit_test"  # they test the models, not an authority's data
 DATABASE_NAME = "children.duckdb"
@@ -91,27 +92,40 @@ class Outcome:
     held_equal: int
 
 
-def fill(database: Path, source: Source, run_date: date) -> int:
-    """Make the SSD tables anew and fill them; return the number of values in a return that were not understood.
+def fill(database: Path, source: Source, run_date: date) -> list[str]:
+    """Make the SSD tables anew and fill them; return what is worth a note about the returns.
 
     An earlier demo's database is replaced only when all is loaded.
     """
     new = database.with_name(f"new-{database.name}")
     new.unlink(missing_ok=True)
-    not_understood = 0
+    notes: list[str] = []
     with duckdb.connect(str(new)) as connection:
         ssd.create_tables(connection, SSD_SCHEMA)
         if source.from_returns:
-            loaded = combined(
+            returns = combined(
                 read_cin_census(source.cin_census) if source.cin_census else None,
                 read_ssda903(source.ssda903) if source.ssda903 else None,
             )
-            ssd.load(connection, SSD_SCHEMA, loaded.rows)
-            not_understood = loaded.not_understood
+            ssd.load(connection, SSD_SCHEMA, returns.rows)
+            notes = about(returns)
         else:
             ssd.load(connection, SSD_SCHEMA, invented_children(source.children, source.seed, run_date))
     new.replace(database)
-    return not_understood
+    return notes
+
+
+def about(returns: CombinedReturns) -> list[str]:
+    """Say what was noticed while returns were loaded, in numbers only."""
+    notes = []
+    if returns.not_understood:
+        notes.append(f"Values in the return that were not understood and left empty: {returns.not_understood:,}")
+    if returns.in_both:
+        notes.append(
+            f"Children in both returns: {returns.in_both:,}, of them {returns.births_differing:,} with two dates of "
+            "birth (more than a few: the two returns do not number children alike)"
+        )
+    return notes
 
 
 def write_profile(folder: Path, database: Path) -> None:
@@ -213,7 +227,7 @@ def outcome(database: Path, receiver: RunningReceiver) -> Outcome:
         )
 
 
-def show(console: Console, result: Outcome, clock: Clock, database: Path, not_understood: int) -> None:
+def show(console: Console, result: Outcome, clock: Clock, database: Path, notes: list[str]) -> None:
     """Print the one table, and what to do next."""
     table = Table(title="From the SSD to the receiver", show_header=False)
     table.add_column()
@@ -229,9 +243,8 @@ def show(console: Console, result: Outcome, clock: Clock, database: Path, not_un
     for step, seconds in clock.seconds.items():
         table.add_row(f"seconds: {step}", f"{seconds:.1f}")
     console.print(table)
-    if not_understood:
-        console.print(f"Values in the return that were not understood and left empty: {not_understood:,}")
     for line in (
+        *notes,
         "",
         f"The database is {database}",
         "Look into it with any DuckDB client, or here:",
@@ -284,7 +297,7 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> 
     clock = Clock()
     with clock.step("fill the SSD"):
         try:
-            not_understood = fill(database, source, run_date)
+            notes = fill(database, source, run_date)
         except (OSError, duckdb.IOException) as error:
             raise TrialError(
                 f"{database} cannot be made anew. Close the programs that use it, then try again."
@@ -302,5 +315,5 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> 
                 (0, SUBMIT_REJECTED),
             )
         result = outcome(database, receiver)
-    show(console, result, clock, database, not_understood)
+    show(console, result, clock, database, notes)
     return result
