@@ -211,7 +211,7 @@ def outcome(database: Path, receiver: RunningReceiver) -> Outcome:
         ).fetchall()
         held_equal = sum(receiver.store.get(person_id) == json.loads(payload) for person_id, payload in accepted)
         return Outcome(
-            people=count(connection, f"select count(*) from {SSD_SCHEMA}.ssd_person"),  # noqa: S608
+            people=count(connection, f"select count(*) from {CSC_SCHEMA}.stg_ssd__person"),  # noqa: S608
             cohort=count(connection, f"select count(*) from {CSC_SCHEMA}.cohort"),  # noqa: S608
             reasons=connection.execute(
                 f"select reason, count(*) from {CSC_SCHEMA}.cohort_reason group by reason order by reason"  # noqa: S608
