@@ -1,4 +1,4 @@
-"""The two endpoints of the receiving API as local authorities meet them, and two to look at what it holds."""
+"""The two endpoints of the receiving API as local authorities meet them, and three to look at what it holds."""
 
 from __future__ import annotations
 
@@ -80,10 +80,17 @@ class Receiver:
         }
         if form.get("grant_type") != "client_credentials":
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
-        if not all(
-            secrets.compare_digest(form.get(name, "").encode(), value.encode()) for name, value in wanted.items()
-        ):
-            return JSONResponse({"error": "invalid_client"}, 401)
+        wrong = [
+            name
+            for name, value in wanted.items()
+            if not secrets.compare_digest(form.get(name, "").encode(), value.encode())
+        ]
+        if wrong:  # RFC 6749, section 5.2
+            return (
+                JSONResponse({"error": "invalid_scope"}, 400)
+                if wrong == ["scope"]
+                else JSONResponse({"error": "invalid_client"}, 401)
+            )
         token = secrets.token_urlsafe(32)
         self._tokens[token] = time.monotonic() + self._config.token_seconds
         return JSONResponse(
@@ -91,7 +98,11 @@ class Receiver:
         )
 
     async def submit(self, request: Request) -> Response:
-        """Check a batch as the real receiver does: all of it is taken, or none."""
+        """Check a batch as the real receiver does: all of it is taken, or none.
+
+        A child that stands in a batch twice is taken twice, in order. Answers: 200 with receipts; 400 a body that is
+        no batch, or records by index; 401 the token; 403 the SupplierKey or the LA code; 413; 415.
+        """
         refusal = self._refusal(request.headers, request.path_params["la_code"])
         if refusal:
             return refusal
@@ -101,9 +112,9 @@ class Receiver:
             if len(body) > self._config.max_body_bytes:
                 return PlainTextResponse("the request body is too large", 413)
         try:
-            batch = json.loads(body.decode("utf-8"))
-        except ValueError:
-            return PlainTextResponse("the request body is not JSON in UTF-8", 400)
+            batch = _strict_json(body)
+        except (ValueError, RecursionError):
+            return PlainTextResponse("the request body is not JSON in UTF-8 (strictly, no name twice)", 400)
         if not isinstance(batch, list) or not 1 <= len(batch) <= LARGEST_BATCH:
             return PlainTextResponse(f"the request body must be an array of 1 to {LARGEST_BATCH} children", 400)
         complaints = [
@@ -129,6 +140,10 @@ class Receiver:
             return PlainTextResponse("the content type must be application/json", 415)
         return None
 
+    async def health(self, _: Request) -> Response:
+        """Say that it runs, and how many children it holds."""
+        return JSONResponse({"status": "ok", "children": len(self._store)})
+
     async def children(self, _: Request) -> Response:
         """List the ids of the children held."""
         ids = self._store.ids()
@@ -140,6 +155,22 @@ class Receiver:
         if child is None:
             return JSONResponse({"error": "no such child is held"}, 404)
         return JSONResponse(child)
+
+
+def _strict_json(body: bytearray) -> Any:  # noqa: ANN401 - any JSON
+    """Parse JSON as its standard has it; raises ValueError, or RecursionError when it is nested without sense."""
+    return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object has a name twice")
+    return result
+
+
+def _no_constant(_: str) -> None:
+    raise ValueError("JSON knows neither NaN nor Infinity")
 
 
 def _receipt() -> str:
@@ -154,6 +185,7 @@ def create_app(config: ReceiverConfig, store: ChildStore) -> Starlette:
         routes=[
             Route("/token", receiver.token, methods=["POST"]),
             Route("/children_social_care_data/{la_code}/children", receiver.submit, methods=["POST"]),
+            Route("/health", receiver.health, methods=["GET"]),
             Route("/children", receiver.children, methods=["GET"]),
             Route("/children/{la_child_id:path}", receiver.child, methods=["GET"]),
         ],

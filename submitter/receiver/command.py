@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
-import uvicorn
 
 from submitter.receiver.app import ReceiverConfig, create_app
+from submitter.receiver.serve import address, listening, run_forever
 from submitter.receiver.store import ChildStore, Mode
 
 _DEFAULTS = ReceiverConfig()
@@ -13,7 +13,7 @@ _DEFAULTS = ReceiverConfig()
 
 @click.command(short_help="Run a stand-in for the receiving API on this machine.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option("--la-code", default=_DEFAULTS.la_code, show_default=True)
 @click.option("--client-id", default=_DEFAULTS.client_id, show_default=True)
 @click.option("--client-secret", default=_DEFAULTS.client_secret, show_default=True)
@@ -34,7 +34,16 @@ def receiver(host: str, port: int, mode: Mode, **config: str | float) -> None:
     Look at what it holds under /children and /children/{la_child_id}.
     """
     settings = ReceiverConfig(**config)  # type: ignore[arg-type]
-    base = f"http://{host}:{port}"
+    try:
+        listener = listening(host, port)
+    except OSError as error:
+        raise click.UsageError(f"cannot listen: {error.strerror}. Give another --port or --host.") from error
+    with listener:
+        _tell(settings, address(listener))
+        run_forever(create_app(settings, ChildStore(mode)), listener)
+
+
+def _tell(settings: ReceiverConfig, base: str) -> None:
     click.echo("Settings for csc-submit (environment or .env):")
     for name, value in (
         ("API_ENDPOINT", base),
@@ -47,9 +56,3 @@ def receiver(host: str, port: int, mode: Mode, **config: str | float) -> None:
     ):
         click.echo(f"  {name}={value}")
     click.echo(f"It holds its children in memory; see {base}/children")
-    try:
-        uvicorn.run(create_app(settings, ChildStore(mode)), host=host, port=port, log_level="warning", access_log=False)
-    except OSError as error:
-        raise click.ClickException(
-            f"{host}:{port} cannot be listened on ({error.strerror}). Give another --port."
-        ) from error

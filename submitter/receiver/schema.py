@@ -26,6 +26,8 @@ _MOST_DISABILITIES = 12
 # Attribute 2c: these carry a purge of their own though they have no id.
 _BLOCKS_WITH_PURGE = {"child_details", "health_and_wellbeing", "adoption", "care_leavers"}
 _NO_PURGE_ID = "worker_id"
+# Names are free text, but JSON can write half of a surrogate pair, which no UTF-8 can carry further.
+_TEXT = r"^[^\ud800-\udfff]*$"
 
 _dates = FormatChecker(formats=())
 
@@ -50,15 +52,19 @@ class Breach:
 
 def _leaf(attribute: Attribute, *, nullable: bool) -> Schema:
     schema = _array(attribute) if attribute.type == "array of string" else _scalar(attribute)
-    if nullable and not attribute.mandatory:
-        return {"anyOf": [schema, {"type": "null"}]}
-    return schema
+    return _or_null(schema) if nullable and not attribute.mandatory else schema
+
+
+def _or_null(schema: Schema) -> Schema:
+    """Let null pass too. Of the other keywords only `enum` looks at it."""
+    wider = {**schema, "type": [schema["type"], "null"]}
+    return {**wider, "enum": [*schema["enum"], None]} if "enum" in schema else wider
 
 
 def _array(attribute: Attribute) -> Schema:
-    schema: Schema = {"type": "array", "items": _scalar(attribute), "uniqueItems": True}
-    if attribute.mandatory:
-        schema |= {"minItems": 1, "maxItems": _MOST_DISABILITIES}
+    schema: Schema = {"type": "array", "items": _scalar(attribute)}
+    if attribute.mandatory:  # attribute 12; nothing is said of repeated factors (25)
+        schema |= {"minItems": 1, "maxItems": _MOST_DISABILITIES, "uniqueItems": True}
     return schema
 
 
@@ -81,6 +87,8 @@ def _scalar(attribute: Attribute) -> Schema:
         schema["enum"] = list(code_sets()[attribute.values])
     elif found := _RANGE.fullmatch(attribute.values):
         schema |= {"minimum": int(found[1]), "maximum": int(found[2])}
+    elif attribute.type == "string":
+        schema["pattern"] = _whole(_TEXT)
     return schema
 
 
@@ -112,13 +120,18 @@ def _place(root: Schema, attribute: Attribute, *, nullable: bool) -> None:
         node["required"].append(key)
 
 
-def _add_purge(node: Schema, name: str) -> None:
-    """Give `purge` to every object that carries one; `purge: true` needs nothing but the object's ids beside it."""
+def _add_purge(node: Schema, name: str, *, nullable: bool) -> None:
+    """Give `purge` to every object that carries one; `purge: true` needs nothing but the object's ids beside it.
+
+    A list whose records carry none is always sent whole, so a partial payload clears it with null.
+    """
     for key, inner in node["properties"].items():
-        if inner.get("type") == "object":
-            _add_purge(inner, key)
-        elif inner.get("type") == "array" and inner["items"].get("type") == "object":
-            _add_purge(inner["items"], key)
+        if "properties" in inner:
+            _add_purge(inner, key, nullable=nullable)
+        elif "properties" in inner.get("items", {}):
+            _add_purge(inner["items"], key, nullable=nullable)
+            if nullable and "purge" not in inner["items"]["properties"]:
+                node["properties"][key] = _or_null(inner)
     ids = [key for key in node["required"] if key.endswith("_id") and key != _NO_PURGE_ID]
     if not ids and name not in _BLOCKS_WITH_PURGE:
         return
@@ -132,12 +145,15 @@ def _add_purge(node: Schema, name: str) -> None:
 
 
 def child_schema(*, partial: bool) -> Schema:
-    """Return the schema of one child; a partial payload may also clear an optional attribute with null."""
+    """Return the schema (draft 2020-12) of one child.
+
+    The one for partial payloads takes every full one, and null besides, which clears an optional attribute.
+    """
     root = _new_object()
     for attribute in attributes():
         if attribute.number not in {"1", "2c"}:  # the LA code is part of the URL; purge is added everywhere below
             _place(root, attribute, nullable=partial)
-    _add_purge(root, "")
+    _add_purge(root, "", nullable=partial)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root}
 
 
@@ -147,7 +163,7 @@ def _validator(*, partial: bool) -> Draft202012Validator:
 
 
 def breaches(child: object, *, partial: bool) -> list[Breach]:
-    """Return every rule that a child breaks, each with its path."""
+    """Return every rule that a child (parsed JSON) breaks, each with its path; empty when it is valid."""
     found = [breach for error in _validator(partial=partial).iter_errors(child) for breach in _told(error)]
     return list(dict.fromkeys(found))
 
@@ -156,11 +172,7 @@ def _told(error: ValidationError) -> Iterator[Breach]:
     path = ""
     for part in error.absolute_path:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    if error.validator == "anyOf":  # an attribute or null: the attribute's own rule is the one to tell
-        yield from (
-            breach for inner in error.context or () if inner.validator_value != "null" for breach in _told(inner)
-        )
-    elif error.validator == "required":
+    if error.validator == "required":
         present = error.instance if isinstance(error.instance, dict) else {}
         missing = [name for name in list(error.validator_value or ()) if name not in present]  # type: ignore[arg-type,unused-ignore]
         yield from (Breach(f"{path}.{name}".lstrip("."), "is required") for name in missing)
@@ -172,7 +184,7 @@ def _told(error: ValidationError) -> Iterator[Breach]:
 
 def _rule(name: str, value: Any) -> str:  # noqa: ANN401 - whatever the schema holds there
     rules = {
-        "type": f"must be of type {value}",
+        "type": f"must be of type {' or '.join(value) if isinstance(value, list) else value}",
         "maxLength": f"must have at most {value} characters",
         "pattern": "does not match the pattern",
         "format": "is not a date that exists",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _SECONDS_TO_START = 20
+# A client that never finishes its request must not keep the stand-in from stopping.
+_SECONDS_TO_FINISH = 2
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,50 @@ def serving(app: ASGIApp) -> Iterator[str]:
 
     Raises RuntimeError when it does not start.
     """
-    listener = socket.socket()
-    listener.bind((_LOOPBACK, 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + _SECONDS_TO_START
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError("the stand-in receiver did not start")
-        time.sleep(0.01)
-    try:
-        yield f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=_SECONDS_TO_START)
-        listener.close()
+    with listening(_LOOPBACK, 0) as listener:
+        server = _server(app)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the stand-in receiver did not start")
+            time.sleep(0.01)
+        try:
+            yield address(listener)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=_SECONDS_TO_START)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, 0 means a free port. Raises OSError when the address is not to be had."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+def address(listener: socket.socket) -> str:
+    """Return the base URL of what a socket listens on."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_forever(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve an application until Ctrl-C or SIGTERM. Only for the main thread, which gets the signals."""
+    with suppress(KeyboardInterrupt):
+        _server(app).run(sockets=[listener])
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        )
+    )
 
 
 @contextmanager

@@ -28,7 +28,8 @@ def applied(held: Child, sent: Mapping[str, Any], mode: Mode) -> Child:
     """Return what a record is after another version of it arrived.
 
     Keyed records and blocks that are not sent stay. A sent attribute replaces the one held, null clears it. An
-    attribute that is not sent stays with mode `merge` and goes with mode `replace`.
+    attribute that is not sent stays with mode `merge` and goes with mode `replace`. A list without ids
+    (`care_worker_details`, `factors`, ...) is an attribute of its record: sent whole or not at all.
     """
     kept = {name: value for name, value in held.items() if mode == "merge" or name in _KEYS or isinstance(value, dict)}
     # In the order sent, so that a record sent whole is held exactly as it was sent.
@@ -36,7 +37,7 @@ def applied(held: Child, sent: Mapping[str, Any], mode: Mode) -> Child:
     for name, value in sent.items():
         if name in _KEYS and value is not None:
             new = _records(kept.get(name, []), value, _KEYS[name], mode)
-            result |= {name: new} if new else {}
+            result |= {name: new} if new or not value else {}
         elif isinstance(value, dict):
             result |= {} if value.get("purge") is True else {name: applied(kept.get(name, {}), value, mode)}
         elif value is not None:

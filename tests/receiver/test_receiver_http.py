@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -58,8 +61,12 @@ def test_a_token_is_given_for_the_right_credentials_only(receiver: RunningReceiv
     good = ask_token(receiver)
     assert good.status_code == 200
     assert good.json()["expires_in"] == 3600
-    for wrong in ({"client_id": "x"}, {"client_secret": "x"}, {"scope": "x"}):
-        assert ask_token(receiver, **wrong).status_code == 401
+    assert good.json()["token_type"] == "Bearer"
+    for wrong in ({"client_id": "x"}, {"client_secret": "x"}, {"client_secret": "x", "scope": "x"}):
+        refused = ask_token(receiver, **wrong)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    refused = ask_token(receiver, scope="x")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
     assert ask_token(receiver, grant_type="password").status_code == 400
 
 
@@ -69,7 +76,7 @@ def test_receipts_come_in_order_and_children_are_held(receiver: RunningReceiver)
     assert answer.status_code == 200
     assert len(answer.json()) == 100
     assert all(RECEIPT.fullmatch(receipt) for receipt in answer.json())
-    assert answer.headers["x-request-id"]
+    assert len(set(answer.json())) == 100
     listed = requests.get(f"{receiver.base_url}/children", timeout=10).json()
     assert listed["count"] == 100
     for sent in batch:
@@ -89,14 +96,76 @@ def test_one_bad_record_refuses_the_whole_batch_by_index(receiver: RunningReceiv
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"not json", b"{}", b"[]", b'"text"', b"\xff\xfe[", b"[" + b",".join([b"{}"] * 101) + b"]"],
+    [
+        b"",
+        b"not json",
+        b"{}",
+        b"[]",
+        b'"text"',
+        b"\xff\xfe[",
+        b'\xef\xbb\xbf[{"la_child_id": "1"}]',
+        '[{"surname": "é"}]'.encode("latin-1"),
+        b"[NaN]",
+        b'[{"la_child_id": "1", "la_child_id": "2"}]',
+        b"[" * 19_000,
+        b"[" + b",".join([b"{}"] * 101) + b"]",
+    ],
 )
 def test_a_body_that_is_no_batch_is_refused(receiver: RunningReceiver, body: bytes) -> None:
-    assert post(receiver, body).status_code == 400
+    answer = post(receiver, body)
+    assert answer.status_code == 400
+    assert answer.text.startswith("the request body ")
 
 
-def test_a_body_that_is_too_large_is_refused(receiver: RunningReceiver) -> None:
-    assert post(receiver, b"[" + b" " * 20_000 + b"]").status_code == 413
+def test_half_a_surrogate_pair_is_refused_by_index(receiver: RunningReceiver) -> None:
+    body = json.dumps([child("1"), child("2", surname="\ud83d")]).encode()
+    answer = post(receiver, body)
+    assert answer.status_code == 400
+    assert answer.json() == {"errors": ["[1].child_details.surname: does not match the pattern"]}
+
+
+@pytest.mark.parametrize("size", [20_000, 5_000_000])
+def test_a_body_that_is_too_large_is_refused(receiver: RunningReceiver, size: int) -> None:
+    assert post(receiver, b"[" + b" " * size + b"]").status_code == 413
+
+
+def test_a_child_twice_in_a_batch_is_taken_twice_in_order(receiver: RunningReceiver) -> None:
+    answer = post(receiver, [child("1", sex="F", ethnicity="WBRI"), child("1", sex="M")])
+    assert answer.status_code == 200
+    assert len(answer.json()) == 2
+    assert receiver.store.get("1") == child("1", sex="M", ethnicity="WBRI")
+
+
+def test_a_partial_payload_changes_what_is_held_and_a_purge_ends_it(receiver: RunningReceiver) -> None:
+    url = f"{receiver.base_url}/children/1"
+    episodes = [{"social_care_episode_id": name, "purge": False, "referral_date": "2025-01-31"} for name in "ab"]
+    assert post(receiver, [{**child("1", ethnicity="WBRI"), "social_care_episodes": episodes}]).status_code == 200
+    partial = {
+        **child("1", ethnicity=None),
+        "social_care_episodes": [{"social_care_episode_id": "a", "purge": True}],
+    }
+    assert post(receiver, [partial]).status_code == 200
+    assert requests.get(url, timeout=10).json() == {**child("1"), "social_care_episodes": episodes[1:]}
+    assert post(receiver, [{"la_child_id": "1", "purge": True}]).status_code == 200
+    assert requests.get(url, timeout=10).status_code == 404
+
+
+def test_health_tells_how_many_are_held(receiver: RunningReceiver) -> None:
+    post(receiver, [child("1")])
+    assert requests.get(f"{receiver.base_url}/health", timeout=10).json() == {"status": "ok", "children": 1}
+
+
+def test_every_answer_has_a_request_id_of_its_own(receiver: RunningReceiver) -> None:
+    answers = [
+        ask_token(receiver),
+        ask_token(receiver, client_id="x"),
+        post(receiver, [child("1")]),
+        post(receiver, [{}]),
+        post(receiver, [child("1")], Authorization=""),
+        post(receiver, b" " * 20_001),
+        *(requests.get(receiver.base_url + path, timeout=10) for path in ("/health", "/children", "/children/2", "/x")),
+    ]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
 def test_who_may_not_send(receiver: RunningReceiver) -> None:
@@ -115,3 +184,22 @@ def test_a_token_expires() -> None:
         time.sleep(0.1)
         answer = post(running, [child("1")], Authorization=f"Bearer {token}")
         assert answer.status_code == 401
+
+
+def test_a_request_that_never_ends_does_not_keep_it_from_stopping() -> None:
+    with serve(CONFIG) as running:
+        token = ask_token(running).json()["access_token"]
+        where = urlsplit(running.base_url)
+        client = socket.create_connection((where.hostname, where.port or 0), timeout=10)
+        client.sendall(
+            f"POST /children_social_care_data/{CONFIG.la_code}/children HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {token}\r\nSupplierKey: {CONFIG.supplier_key}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n[".encode()
+        )
+        time.sleep(0.1)
+        started = time.monotonic()
+    with client:
+        assert time.monotonic() - started < 10
+        assert len(running.store) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{running.base_url}/health", timeout=10)

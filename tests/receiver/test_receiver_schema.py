@@ -145,11 +145,76 @@ def test_purge_belongs_to_objects_with_an_id_and_to_four_blocks() -> None:
     )
 
 
-def test_unknown_attributes_are_refused_without_being_quoted() -> None:
+EPISODE = "social_care_episodes[0]"
+KEYED = [
+    f"{EPISODE}.{name}[0]"
+    for name in (
+        "child_and_family_assessments",
+        "child_in_need_plans",
+        "section_47_assessments",
+        "child_protection_plans",
+        "child_looked_after_placements",
+    )
+]
+WITH_PURGE = [
+    "",
+    "child_details",
+    "health_and_wellbeing",
+    EPISODE,
+    *KEYED,
+    f"{EPISODE}.adoption",
+    f"{EPISODE}.care_leavers",
+]
+WITHOUT_PURGE = ["health_and_wellbeing.sdq_assessments[0]", f"{EPISODE}.care_worker_details[0]"]
+
+
+def node_at(child: dict[str, Any], path: str) -> dict[str, Any]:
+    node: Any = child
+    for part in path.replace("[0]", ".0").split(".") if path else []:
+        node = node[0 if part == "0" else part]
+    assert isinstance(node, dict)
+    return node
+
+
+@pytest.mark.parametrize("path", [*WITH_PURGE, *WITHOUT_PURGE])
+def test_unknown_attributes_are_refused_without_being_quoted(path: str) -> None:
     child = whole_child()
-    child["child_details"]["nick_name"] = "Secret"
-    (breach,) = breaches(child, partial=False)
-    assert str(breach) == "child_details: has an attribute that the specification does not know"
+    node_at(child, path)["nick_name"] = "Secret"
+    for partial in (False, True):
+        (breach,) = breaches(child, partial=partial)
+        assert str(breach) == f"{path or 'child'}: has an attribute that the specification does not know"
+
+
+@pytest.mark.parametrize("path", WITH_PURGE)
+def test_purge_is_mandatory_where_it_belongs(path: str) -> None:
+    child = whole_child()
+    del node_at(child, path)["purge"]
+    for partial in (False, True):
+        assert [str(each) for each in breaches(child, partial=partial)] == [f"{path}.purge: is required".lstrip(".")]
+
+
+@pytest.mark.parametrize("path", WITHOUT_PURGE)
+def test_purge_is_unknown_elsewhere(path: str) -> None:
+    child = whole_child()
+    node_at(child, path)["purge"] = False
+    assert [each.path for each in breaches(child, partial=True)] == [path]
+
+
+@pytest.mark.parametrize("path", [f"{EPISODE}.care_worker_details", "health_and_wellbeing.sdq_assessments"])
+def test_null_clears_a_list_without_ids_in_a_partial_payload_only(path: str) -> None:
+    child = whole_child()
+    parent, _, name = path.rpartition(".")
+    node_at(child, parent)[name] = None
+    assert breaches(child, partial=True) == []
+    assert [str(each) for each in breaches(child, partial=False)] == [f"{path}: must be of type array"]
+
+
+@pytest.mark.parametrize("path", [path for path in KEYED if path != EPISODE])
+def test_null_clears_no_keyed_records(path: str) -> None:
+    child = whole_child()
+    parent, _, name = path.removesuffix("[0]").rpartition(".")
+    node_at(child, parent)[name] = None
+    assert [str(each) for each in breaches(child, partial=True)] == [f"{parent}.{name}: must be of type array"]
 
 
 def test_a_purge_needs_only_ids() -> None:
@@ -167,6 +232,9 @@ def test_null_clears_in_a_partial_payload_only() -> None:
     child["child_details"]["ethnicity"] = None
     assert breaches(child, partial=True) == []
     assert breaches(child, partial=False)
+    child["child_details"]["date_of_birth"] = 7
+    assert "child_details.date_of_birth: must be of type string or null" in map(str, breaches(child, partial=True))
+    child["child_details"]["date_of_birth"] = None
     mandatory = copy.deepcopy(child)
     mandatory["child_details"]["sex"] = None
     assert breaches(mandatory, partial=True)

@@ -117,6 +117,43 @@ def test_a_record_purged_and_sent_again_begins_anew(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_empty_lists_are_held_as_sent_and_delete_nothing(mode: Mode) -> None:
+    store = ChildStore(mode)
+    sent = child(episode("e1", child_in_need_plans=[], care_worker_details=[]))
+    store.receive(sent)
+    assert store.get("1") == sent
+    store.receive(child(episode("e1", child_in_need_plans=[plan("p1")], care_worker_details=[])))
+    store.receive(sent)
+    assert store.get("1") == child(episode("e1", child_in_need_plans=[plan("p1")], care_worker_details=[]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_null_clears_a_list_without_ids(mode: Mode) -> None:
+    store = ChildStore(mode)
+    store.receive(child(episode("e1", care_worker_details=[{"worker_id": "a"}])))
+    store.receive(child(episode("e1", care_worker_details=None)))
+    assert store.get("1") == child(episode("e1"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_records_of_the_same_id_in_two_places_are_two(mode: Mode) -> None:
+    store = ChildStore(mode)
+    store.receive(child(episode("e1", child_in_need_plans=[plan("p")]), episode("e2", child_in_need_plans=[plan("p")])))
+    store.receive(child(episode("e1", child_in_need_plans=[{"child_in_need_plan_id": "p", "purge": True}])))
+    assert store.get("1") == child(episode("e1"), episode("e2", child_in_need_plans=[plan("p")]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_was_read_is_a_copy(mode: Mode) -> None:
+    store = ChildStore(mode)
+    store.receive(child())
+    read = store.get("1")
+    assert read is not None
+    read["child_details"]["sex"] = "M"
+    assert store.get("1") == child()
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_lists_without_ids_are_replaced_whole(mode: Mode) -> None:
     store = ChildStore(mode)
     store.receive(child(episode("e1", care_worker_details=[{"worker_id": "a"}, {"worker_id": "b"}])))
