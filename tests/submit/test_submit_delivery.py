@@ -125,12 +125,12 @@ def test_children_too_large_for_the_memory_given_to_the_database(
     for number in range(30):
         state.put(f"big{number}", json.dumps({"la_child_id": f"big{number}", "padding": "x" * 4_000_000}))
     state.put("small", payload("small"))
-    before = state.rows()
     finished = submit(receiver.base_url, CSC_DUCKDB_MEMORY="20MB")
     assert finished.code == 3
     assert "CSC_DUCKDB_MEMORY" in finished.err
     assert "Traceback" not in finished.err
-    assert state.rows() == before
+    assert set(state.statuses().values()) <= {"pending", "sending"}
+    # whatever it had taken off is replayed by the next run
     finished = submit(receiver.base_url, CSC_DUCKDB_MEMORY="1GB")
     assert finished.code == 1, finished.said
     assert receiver.store.ids() == ["small"]
