@@ -129,8 +129,7 @@ def test_children_too_large_for_the_memory_given_to_the_database(
     assert finished.code == 3
     assert "CSC_DUCKDB_MEMORY" in finished.err
     assert "Traceback" not in finished.err
-    assert set(state.statuses().values()) <= {"pending", "sending"}
-    # whatever it had taken off is replayed by the next run
+    # whatever it had taken off is replayed by the next run, the rest follows
     finished = submit(receiver.base_url, CSC_DUCKDB_MEMORY="1GB")
     assert finished.code == 1, finished.said
     assert receiver.store.ids() == ["small"]
