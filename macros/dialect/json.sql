@@ -100,17 +100,24 @@
 
 
 {# A JSON array of strings made ready for json_array_has_code: upper case, every code right after its item's opening
-   quote. Escaped quotes inside an item are taken out first, so that they do not look like opening ones. #}
+   quote. Escaped backslashes and quotes inside an item are masked first, in this order, so that no quote of a text
+   looks like an opening one and none of the array's own is taken for a text's. #}
 {% macro json_array_codes(text) %}
     {{- return(adapter.dispatch('json_array_codes', 'csc_submit')(text)) -}}
 {% endmacro %}
 
 {% macro sqlserver__json_array_codes(text) -%}
-    upper(replace(replace({{ text }}, N'\"', N''), N'" ', N'"')) collate Latin1_General_BIN2
+    {%- set masked = "replace(replace(" ~ text ~ ", N'\\\\', N'/'), N'\\\"', N'/')" -%}
+    upper(replace({{ single_blanks(masked) }}, N'" ', N'"'))
 {%- endmacro %}
 
 {% macro duckdb__json_array_codes(text) -%}
-    regexp_replace(upper(replace({{ text }}, '\"', '')), '" *([0-9A-Z]+)[^"]*"', '"\1"', 'g')
+    regexp_replace(
+        upper(replace(replace({{ text }}, '\\', '/'), '\"', '/'))
+        , '"[ \t\n\r\x{A0}]*([0-9A-Z]+)[^"]*"'
+        , '"\1"'
+        , 'g'
+    )
 {%- endmacro %}
 
 
@@ -121,7 +128,7 @@
 {% endmacro %}
 
 {% macro sqlserver__json_array_has_code(codes, code) -%}
-    {{ codes }} like N'%"' + {{ code }} + N'[^0-9A-Z]%'
+    {{ codes }} collate Latin1_General_BIN2 like N'%"' + {{ code }} + N'[^0-9A-Z]%'
 {%- endmacro %}
 
 {% macro duckdb__json_array_has_code(codes, code) -%}

@@ -215,6 +215,9 @@ CODES_CASES = [
     CodesCase('["2B: it\'s text"]', frozenset({"2B"})),
     CodesCase('["1A2", "x1A"]', frozenset()),
     CodesCase('["said \\"1A\\" once"]', frozenset()),
+    CodesCase('["1\\"A", "1\\\\A"]', frozenset()),
+    CodesCase('["1A\\\\", "2B \\\\\\"x\\" y"]', frozenset({"1A", "2B"})),
+    CodesCase('["   1A  -  x",\n"2B\N{NO-BREAK SPACE}y"]', frozenset({"1A", "2B"})),
     CodesCase("[]", frozenset()),
     CodesCase("[20]", frozenset()),
 ]
