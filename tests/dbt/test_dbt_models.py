@@ -106,20 +106,25 @@ def test_every_source_column_that_is_read_is_described(built: Road) -> None:
         assert all(column["description"].strip() for column in source["columns"].values()), source["name"]
 
 
-def test_variables_choose_reasons_children_and_an_audit_table(tmp_path: Path) -> None:
+def test_variables_choose_reasons_children_and_a_filter_table(tmp_path: Path) -> None:
     authority = Road(tmp_path, date(2026, 3, 15))
     authority.fill(invented_children(60, 5, date(2026, 3, 15)))
-    authority.dbt("build", "--select", "+cohort")
-    everyone = {row[0] for row in authority.execute("select person_id from csc.cohort")}
-    some = sorted(everyone)[:5]
+    authority.dbt("build", "--select", "+cohort", "--indirect-selection", "buildable")
+    reasons = "select distinct reason, person_id from csc.cohort_reason order by all"
+    looked_after = [person_id for reason, person_id in authority.execute(reasons) if reason == "looked_after"]
+    assert len(looked_after) >= 3
     authority.execute("create table ssd.audited (person_id varchar)")
-    authority.execute("insert into ssd.audited values (?), (?), ('somebody else')", some[:2])
-    only_cohort = ("run", "--select", "path:models/cohort")
-    authority.dbt(*only_cohort, variables={"csc_cohort_filter_table": "ssd.audited", "csc_person_ids": some[1:]})
-    assert [row[0] for row in authority.execute("select person_id from csc.cohort")] == [some[1]]
-    authority.dbt(*only_cohort, variables={"csc_cohort_reasons": ["looked_after"]})
-    reasons = authority.execute("select distinct reason from csc.cohort_reason")
-    assert reasons == [("looked_after",)]
+    authority.execute("insert into ssd.audited values (?), (?), ('somebody else')", looked_after[:2])
+    authority.dbt(
+        *("run", "--select", "path:models/cohort"),
+        variables={
+            "csc_cohort_reasons": ["looked_after"],
+            "csc_cohort_filter_table": "ssd.audited",
+            "csc_person_ids": looked_after[1:],
+        },
+    )
+    assert authority.execute("select person_id from csc.cohort") == [(looked_after[1],)]
+    assert {reason for reason, _ in authority.execute(reasons)} == {"looked_after"}
 
 
 @pytest.mark.parametrize(
