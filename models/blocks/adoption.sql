@@ -1,3 +1,5 @@
+{{ config(indexes=clustered_by(['person_id'], unique=true)) }}
+
 with cohort as (
     select * from {{ ref('cohort') }}
 )

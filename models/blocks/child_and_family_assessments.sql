@@ -1,3 +1,5 @@
+{{ config(indexes=clustered_by(['social_care_episode_id'])) }}
+
 with social_care_episode as (
     select distinct social_care_episode_id
     from {{ ref('social_care_episodes') }}

@@ -1,3 +1,5 @@
+{{ config(indexes=clustered_by(['person_id', 'social_care_episode_id'])) }}
+
 with cohort as (
     select * from {{ ref('cohort') }}
 )

@@ -1,3 +1,5 @@
+{{ config(indexes=clustered_by(['person_id'], unique=true)) }}
+
 {%- set filter_table = cohort_filter_table() -%}
 {%- set person_ids = pilot_person_ids() -%}
 

@@ -1,3 +1,5 @@
+{{ config(indexes=clustered_by(['person_id', 'reason'])) }}
+
 {%- set known_reasons = {
     'active_referral': 'referral_in_window',
     'awaiting_assessment': 'referral_without_assessment',

@@ -1,3 +1,5 @@
+{{ config(indexes=clustered_by(['person_id'], unique=true)) }}
+
 {%- set not_purged = 'cast(0 as ' ~ flag_type() ~ ')' -%}
 
 with child_details as (

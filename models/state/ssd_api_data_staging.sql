@@ -4,6 +4,7 @@
     , unique_key='person_id'
     , on_schema_change='append_new_columns'
     , full_refresh=false
+    , indexes=clustered_by(['person_id'], unique=true, also=[['submission_status', 'person_id'], ['inflight_batch_id']])
 ) }}
 
 with payload as (

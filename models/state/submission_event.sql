@@ -3,6 +3,7 @@
     , incremental_strategy='append'
     , on_schema_change='append_new_columns'
     , full_refresh=false
+    , indexes=clustered_by(['occurred_at', 'event_id'], unique=true, also=[['person_id', 'occurred_at'], ['run_id']])
 ) }}
 
 -- no row of its own: csc-submit writes them, this model only makes the table and adds columns
