@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import yaml
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.nativetypes import NativeEnvironment
 
+from submitter.entra import CREDENTIALS
 from submitter.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,10 +29,11 @@ class DuckDbTarget:
 
 @dataclass(frozen=True)
 class SqlServerTarget:
-    """An ODBC connection string without its driver when the profile names none, and the schema dbt builds in."""
+    """The parts of an ODBC connection string, the schema dbt builds in, and where an Entra ID token comes from."""
 
-    connection_string: str
+    parts: Mapping[str, str] = field(repr=False)  # a password may be among them
     schema: str
+    token_from: str | None = None
 
 
 def _env_var(environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - a function for jinja
@@ -114,7 +117,7 @@ def _target(output: Mapping[str, Any], where: str, project: Path) -> DuckDbTarge
     if kind == "duckdb" and output.get("path"):
         return DuckDbTarget(project / str(output["path"]), str(output.get("schema") or "main"))
     if kind == "sqlserver" and _first(output, "host", "server") and output.get("database") and output.get("schema"):
-        return SqlServerTarget(_odbc(output), str(output["schema"]))
+        return _sqlserver(output, where)
     raise ConfigurationError(
         f"{where} is not complete.",
         "It needs type, schema, and path (duckdb) or host and database (sqlserver); see profiles.example.yml.",
@@ -125,28 +128,31 @@ def _first(output: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - wha
     return next((output[name] for name in names if output.get(name) is not None), None)
 
 
-def _odbc(output: Mapping[str, Any]) -> str:
-    """Return the ODBC connection string of a dbt-sqlserver output, under dbt-sqlserver's names and aliases."""
+# Entra ID modes of dbt-sqlserver that the driver knows under another name; the rest of them are tokens (see entra).
+_DRIVERS_WORD = {"msi": "ActiveDirectoryMsi", "serviceprincipal": "ActiveDirectoryServicePrincipal"}
+
+
+def _sqlserver(output: Mapping[str, Any], where: str) -> SqlServerTarget:
+    """Return the connection of a dbt-sqlserver output, under dbt-sqlserver's names and aliases."""
     host = str(_first(output, "host", "server"))
     port = output.get("port")
     # A named instance is found by name, not by port.
-    parts = {"SERVER": host if "\\" in host or not port else f"{host},{int(port)}", "DATABASE": output["database"]}
+    server = host if "\\" in host or "," in host or not port else f"{host},{int(port)}"
+    parts = {"SERVER": server, "DATABASE": str(output["database"])}
     if output.get("driver"):
-        parts = {"DRIVER": output["driver"], **parts}
+        parts = {"DRIVER": str(output["driver"]).strip("{}"), **parts}
     authentication = str(_first(output, "authentication", "auth") or "sql")
+    word = re.sub("[ _]", "", authentication).lower()
     if _first(output, "windows_login", "trusted_connection"):
-        parts["Trusted_Connection"] = "yes"
-    else:
-        if authentication.lower() != "sql":
-            parts["Authentication"] = authentication
+        parts["TRUSTED_CONNECTION"] = "yes"
+    elif word not in CREDENTIALS:
+        if word != "sql" and not word.startswith("activedirectory") and word not in _DRIVERS_WORD:
+            raise ConfigurationError(f"{where} has an unknown authentication: {authentication}.", "Run dbt debug.")
+        if word != "sql":
+            parts["AUTHENTICATION"] = _DRIVERS_WORD.get(word, authentication)
         user = _first(output, "user", "username", "UID", "client_id", "app_id")
         password = _first(output, "password", "pass", "PWD", "client_secret", "app_secret")
-        parts.update({name: value for name, value in (("UID", user), ("PWD", password)) if value is not None})
-    parts["Encrypt"] = "no" if output.get("encrypt") is False else "yes"
-    parts["TrustServerCertificate"] = "yes" if _first(output, "trust_cert", "TrustServerCertificate") else "no"
-    return ";".join(f"{name}={_odbc_value(str(value))}" for name, value in parts.items()) + ";"
-
-
-def _odbc_value(value: str) -> str:
-    """Wrap a value that ODBC would take apart."""
-    return "{" + value.replace("}", "}}") + "}" if any(sign in value for sign in ";{}=[]()?*!@ ") else value
+        parts.update({name: str(value) for name, value in (("UID", user), ("PWD", password)) if value is not None})
+    parts["ENCRYPT"] = "no" if output.get("encrypt") is False else "yes"
+    parts["TRUSTSERVERCERTIFICATE"] = "yes" if _first(output, "trust_cert", "TrustServerCertificate") else "no"
+    return SqlServerTarget(parts, str(output["schema"]), word if word in CREDENTIALS else None)

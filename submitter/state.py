@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from submitter.connection import Statement
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -148,7 +150,7 @@ _CLEARED = """
 
 
 class StateStore:
-    """The three tables of one target. Every method is one committed transaction."""
+    """The three tables of one target. Every method is one transaction that may safely be executed twice."""
 
     def __init__(self, connection: Connection, schema: str, table: str) -> None:
         self._connection = connection
@@ -161,6 +163,8 @@ class StateStore:
         self._text = "nvarchar(max)" if self._server else "varchar"
         # SQL Server keeps two bytes a character, of which the wire needs one for most.
         self._size = "datalength(json_payload) / 2" if self._server else "strlen(json_payload)"
+        # dbt writes small letters. A function would keep SQL Server from its index, whose usual collation ignores case.
+        self._status = "submission_status" if self._server else "lower(submission_status)"
 
     def check(self) -> None:
         """Raise DatabaseError when a table or column that a run writes is missing; read and change no row."""
@@ -176,18 +180,17 @@ class StateStore:
             (self._runs, "run_id, started_at, finished_at, outcome, exit_code"),
             (self._events, "event_id, run_id, batch_id, attempt, person_id, event, http_status, occurred_at"),
         ):
-            self._connection.execute(f"select {columns} from {table} where 1 = 0")
-        self._connection.rollback()
+            self._connection.transaction(Statement(f"select {columns} from {table} where 1 = 0"))
 
     def waiting(self, *statuses: Status) -> Waiting:
         """Count the children of these statuses and the bytes of their payloads."""
-        marks = ", ".join("?" for _ in statuses)
-        row = self._connection.execute(
-            f"select count(*), coalesce(sum(cast({self._size} as bigint)), 0) from {self._state} "
-            f"where lower(submission_status) in ({marks}) and inflight_payload is null",
-            [status.value for status in statuses],
+        row = self._connection.transaction(
+            Statement(
+                f"select count(*), coalesce(sum(cast({self._size} as bigint)), 0) from {self._state} "
+                f"where {self._status} in ({_marks(statuses)}) and inflight_payload is null",
+                [status.value for status in statuses],
+            )
         )[0]
-        self._connection.rollback()
         return Waiting(int(row[0]), int(row[1]))
 
     def next_children(self, status: Status, before: datetime, after: str, limit: int) -> list[Candidate]:
@@ -196,48 +199,46 @@ class StateStore:
         Of those rejected, only what was rejected before this run began: a run tries each of them once.
         """
         answered = "and (submission_timestamp is null or submission_timestamp < ?) "
-        rows = self._connection.execute(
-            f"select person_id, coalesce({self._size}, 0) from {self._state} "
-            "where lower(submission_status) = ? and inflight_payload is null and person_id > ? "
-            + (answered if status is Status.ERROR else "")
-            + _FIRST_ROWS.format(limit=int(limit)),
-            [status.value, after, *([before] if status is Status.ERROR else [])],
+        rows = self._connection.transaction(
+            Statement(
+                f"select person_id, coalesce({self._size}, 0) from {self._state} "
+                f"where {self._status} = ? and inflight_payload is null and person_id > ? "
+                + (answered if status is Status.ERROR else "")
+                + _FIRST_ROWS.format(limit=int(limit)),
+                [status.value, after, *([before] if status is Status.ERROR else [])],
+            )
         )
-        self._connection.rollback()
         return [Candidate(str(row[0]), int(row[1])) for row in rows]
 
     def take_off(self, batch_id: str, person_ids: Sequence[str]) -> list[Record]:
         """Write down what is about to be posted, commit, and return it."""
-        marks = ", ".join("?" for _ in person_ids)
-        self._connection.execute(
-            f"update {self._state} set "
-            "inflight_payload = json_payload, "
-            "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
-            "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
-            "inflight_batch_id = ?, submission_status = 'sending' "
-            "where inflight_payload is null and json_payload is not null "
-            f"and lower(submission_status) in (?, ?) and person_id in ({marks})",
-            [batch_id, *(status.value for status in Status), *person_ids],
+        rows = self._connection.transaction(
+            Statement(
+                f"update {self._state} set "
+                "inflight_payload = json_payload, "
+                "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
+                "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
+                "inflight_batch_id = ?, submission_status = 'sending' "
+                "where inflight_payload is null and json_payload is not null "
+                f"and {self._status} in (?, ?) and person_id in ({_marks(person_ids)})",
+                [batch_id, *(status.value for status in Status), *person_ids],
+            ),
+            self._batch(batch_id),
         )
-        self._connection.commit()
-        return self.in_flight(batch_id)
+        return _records(rows)
 
     def in_flight(self, batch_id: str) -> list[Record]:
         """Return a batch in flight, byte for byte as it was posted."""
-        rows = self._connection.execute(
-            f"select person_id, inflight_payload from {self._state} where inflight_batch_id = ? order by person_id",
-            [batch_id],
-        )
-        self._connection.rollback()
-        return [Record(str(row[0]), str(row[1])) for row in rows]
+        return _records(self._connection.transaction(self._batch(batch_id)))
 
     def batches_in_flight(self) -> list[str]:
         """Return the batches that an interrupted run, or an unclear answer, left behind."""
-        rows = self._connection.execute(
-            f"select distinct inflight_batch_id from {self._state} "
-            "where inflight_payload is not null and inflight_batch_id is not null order by inflight_batch_id"
+        rows = self._connection.transaction(
+            Statement(
+                f"select distinct inflight_batch_id from {self._state} "
+                "where inflight_batch_id is not null and inflight_payload is not null order by inflight_batch_id"
+            )
         )
-        self._connection.rollback()
         return [str(row[0]) for row in rows]
 
     def settle(self, attempt: Attempt, answers: Sequence[Answered]) -> None:
@@ -246,65 +247,72 @@ class StateStore:
         Accepted and rejected children land; refused and unknown ones stay in flight.
         """
         moment = now()
-        self._note(attempt, answers, moment)
+        statements = [self._note(attempt, answers, moment)]
         for verdict, changes in ((Verdict.ACCEPTED, _ACCEPTED), (Verdict.REJECTED, _REJECTED)):
             chosen = [answer for answer in answers if answer.verdict is verdict]
             if chosen:
-                self._connection.execute(
-                    self._update_from_values(
-                        f"{changes.strip()}, {_CLEARED.strip()}, api_response = answer.text, "
-                        "submission_timestamp = ?, last_updated = ?",
-                        len(chosen),
-                    ),
-                    [moment, moment, *(value for answer in chosen for value in (answer.person_id, answer.text))],
-                )
-        self._connection.commit()
+                statements.append(self._settlement(attempt.batch_id, changes, chosen, moment))
+        self._connection.transaction(*statements)
 
     def land(self, batch_id: str, person_ids: Sequence[str], status: Status) -> None:
         """Put children of a batch, of which certainly nothing was taken, back to exactly what they were."""
-        marks = ", ".join("?" for _ in person_ids)
-        self._connection.execute(
-            f"update {self._state} set {_CLEARED.strip()}, submission_status = ? "
-            f"where inflight_batch_id = ? and person_id in ({marks})",
-            [status.value, batch_id, *person_ids],
+        self._connection.transaction(
+            Statement(
+                f"update {self._state} set {_CLEARED.strip()}, submission_status = ? "
+                f"where inflight_batch_id = ? and person_id in ({_marks(person_ids)})",
+                [status.value, batch_id, *person_ids],
+            )
         )
-        self._connection.commit()
 
     def start_run(self, run: RunStart, pending: int) -> None:
         """Open the run's line in the audit trail."""
-        self._connection.execute(
-            f"insert into {self._runs} (run_id, started_at, host, os_user, program_version, endpoint, la_code, "
-            "payload_mode, pending_count, outcome) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
-            [
-                *(run.run_id, now(), run.host[:128], run.os_user[:128], run.program_version, run.endpoint[:400]),
-                *(run.la_code, run.payload_mode, pending),
-            ],
+        self._connection.transaction(
+            Statement(
+                f"insert into {self._runs} (run_id, started_at, host, os_user, program_version, endpoint, la_code, "
+                "payload_mode, pending_count, outcome) select ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running' "
+                f"where not exists (select 1 from {self._runs} as known where known.run_id = ?)",
+                [
+                    *(run.run_id, now(), run.host[:128], run.os_user[:128], run.program_version, run.endpoint[:400]),
+                    *(run.la_code, run.payload_mode, pending, run.run_id),
+                ],
+            )
         )
-        self._connection.commit()
 
     def end_run(self, run_id: str, end: RunEnd) -> None:
         """Close the run's line in the audit trail."""
-        self._connection.rollback()
-        self._connection.execute(
-            f"update {self._runs} set finished_at = ?, accepted_count = ?, rejected_count = ?, unknown_count = ?, "
-            "outcome = ?, exit_code = ? where run_id = ?",
-            [now(), end.accepted, end.rejected, end.unknown, end.outcome[:400], end.exit_code, run_id],
+        self._connection.transaction(
+            Statement(
+                f"update {self._runs} set finished_at = ?, accepted_count = ?, rejected_count = ?, unknown_count = ?, "
+                "outcome = ?, exit_code = ? where run_id = ?",
+                [now(), end.accepted, end.rejected, end.unknown, end.outcome[:400], int(end.exit_code), run_id],
+            )
         )
-        self._connection.commit()
 
-    def _note(self, attempt: Attempt, answers: Sequence[Answered], moment: datetime) -> None:
-        """Write one event a child, before the state forgets which content was in flight."""
-        values = ", ".join("(?, ?, ?, ?)" for _ in answers)
-        text = self._text
-        self._connection.execute(
+    def _batch(self, batch_id: str) -> Statement:
+        return Statement(
+            f"select person_id, inflight_payload from {self._state} where inflight_batch_id = ? order by person_id",
+            [batch_id],
+        )
+
+    def _note(self, attempt: Attempt, answers: Sequence[Answered], moment: datetime) -> Statement:
+        """Write one event a child, before the state forgets which content was in flight.
+
+        The types are said because a driver cannot tell that of an empty parameter.
+        """
+        row = f"(cast(? as {self._text_of(36)}), cast(? as {self._text_of(48)}), cast(? as {self._text_of(20)}), "
+        values = ", ".join([row + f"cast(? as {self._text}))"] * len(answers))
+        return Statement(
             f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
             "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
-            "select answer.event_id, ?, ?, ?, state.person_id, state.row_state, answer.verdict, ?, ?, "
-            f"case when answer.verdict = 'accepted' then left(cast(answer.text as {text}), 400) end, "
-            f"case when answer.verdict <> 'accepted' then cast(answer.text as {text}) end, "
+            "select answer.event_id, ?, ?, ?, state.person_id, state.row_state, answer.verdict, "
+            f"cast(? as int), left(cast(? as {self._text}), 128), "
+            "case when answer.verdict = 'accepted' then left(answer.text, 400) end, "
+            "case when answer.verdict <> 'accepted' then answer.text end, "
             "?, coalesce(state.inflight_hash, state.current_hash), ? "
             f"from {self._state} as state inner join (values {values}) as answer (event_id, person_id, verdict, text) "
-            "on answer.person_id = state.person_id",
+            "on answer.person_id = state.person_id "
+            f"where not exists (select 1 from {self._events} as known "
+            "where known.occurred_at = ? and known.event_id = answer.event_id)",
             [
                 *(attempt.run_id, attempt.batch_id, attempt.number, attempt.http_status, attempt.request_id),
                 *(attempt.milliseconds, moment),
@@ -313,18 +321,39 @@ class StateStore:
                     for answer in answers
                     for value in (str(uuid.uuid4()), answer.person_id, answer.verdict.value, answer.text)
                 ),
+                moment,
             ],
         )
 
-    def _update_from_values(self, changes: str, rows: int) -> str:
-        """Return an update whose marks are those of the changes first, then two a row, in both engines."""
-        values = ", ".join("(?, ?)" for _ in range(rows))
-        if self._server:
-            return (
-                f"update state set {changes} from {self._state} as state "
-                f"inner join (values {values}) as answer (person_id, text) on answer.person_id = state.person_id"
-            )
-        return (
-            f"update {self._state} as state set {changes} "
-            f"from (values {values}) as answer (person_id, text) where answer.person_id = state.person_id"
+    def _settlement(self, batch_id: str, changes: str, answers: Sequence[Answered], moment: datetime) -> Statement:
+        """Settle the children that are still in flight with this batch, in either engine's words for it."""
+        row = f"(cast(? as {self._text_of(48)}), cast(? as {self._text}))"
+        answer = f"(values {', '.join([row] * len(answers))}) as answer (person_id, text)"
+        assignments = (
+            f"{changes.strip()}, {_CLEARED.strip()}, api_response = answer.text, "
+            "submission_timestamp = ?, last_updated = ?"
         )
+        these = "answer.person_id = state.person_id"
+        if self._server:
+            sql = (
+                f"update state set {assignments} from {self._state} as state inner join {answer} on {these} "
+                "where state.inflight_batch_id = ?"
+            )
+        else:
+            sql = (
+                f"update {self._state} as state set {assignments} from {answer} "
+                f"where {these} and state.inflight_batch_id = ?"
+            )
+        values = [value for each in answers for value in (each.person_id, each.text)]
+        return Statement(sql, [moment, moment, *values, batch_id])
+
+    def _text_of(self, length: int) -> str:
+        return f"nvarchar({length})" if self._server else "varchar"
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+def _records(rows: Sequence[tuple[object, ...]]) -> list[Record]:
+    return [Record(str(row[0]), str(row[1])) for row in rows]

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from road_stage import STATE, Road
 
-from submitter.connection import DuckDbConnection
+from submitter.duckdb_connection import DuckDbConnection
 from submitter.state import Answered, Attempt, RunStart, StateStore, Verdict
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import pytest
 from dbt_project_runner import compiled_for_sqlserver, compiled_texts, copied_project
 from tsql_grammar import VERSIONS, refused
 
-from submitter.connection import SqlServerConnection
+from submitter.connection import Statement
 from submitter.project_files import project_root
+from submitter.sqlserver_connection import LOCK, SESSION
 from submitter.state import Answered, Attempt, RunEnd, RunStart, StateStore, Status, Verdict, now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 MOST_PARAMETERS = 2100
@@ -95,40 +95,20 @@ class Recorder:
     statements: list[tuple[str, int]] = field(default_factory=list)
     speakers: set[str] = field(default_factory=set)
 
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        self.statements.append((sql, len(parameters)))
-        self.speakers |= {frame.function for frame in inspect.stack(0)[1:3]}
-        return [(1, 2)] if sql.startswith("select") else []
-
-    def commit(self) -> None:
-        """Do nothing."""
-
-    def rollback(self) -> None:
-        """Do nothing."""
+    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        for statement in statements:
+            self.statements.append((statement.sql, len(statement.parameters)))
+        self.speakers.add(inspect.stack(0)[1].function)
+        return [(1, 2)] if statements[-1].sql.startswith("select") else []
 
     def close(self) -> None:
-        """Do nothing."""
-
-
-class LockTaker(SqlServerConnection):
-    """Takes the session's lock, and speaks to a recorder: the parent's constructor needs a server and its driver."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._lock("csc.ssd_api_data_staging")
-
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        self._recorder.execute(sql, parameters)
-        return [(0,)]
-
-    def commit(self) -> None:
         """Do nothing."""
 
 
 def spoken() -> Recorder:
     """Every statement of the submitter, for a full batch of 100 children."""
     recorder = Recorder()
-    LockTaker(recorder)
+    recorder.transaction(Statement(SESSION), Statement(LOCK, ("lock", 0)))
     store = StateStore(recorder, "csc", "ssd_api_data_staging")
     people = [f"{number:036d}" for number in range(100)]
     attempt = Attempt("run", "batch", 1, 200, "request", 5)
@@ -216,7 +196,6 @@ def test_the_state_is_kept_without_a_merge_in_one_transaction(compiled: Compiled
 def test_every_method_of_the_state_store_speaks() -> None:
     methods = {name for name, _ in inspect.getmembers(StateStore, inspect.isfunction) if not name.startswith("_")}
     assert methods <= spoken().speakers
-    assert "_lock" in spoken().speakers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""A DuckDB file behind the face of `connection`."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from submitter.errors import AlreadyRunningError, DatabaseError
+from submitter.sqlserver_reasons import RUN_DBT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from submitter.connection import Statement
+
+
+class DuckDbConnection:
+    """A DuckDB file. Its file lock is also what keeps a second run out."""
+
+    engine = "duckdb"
+
+    def __init__(self, path: Path, memory: str) -> None:
+        """Open an existing file for writing, with so much `memory` (`48MB`) for what DuckDB keeps of it.
+
+        A batch is all that is in hand; without a limit DuckDB keeps what it read before as long as there is room.
+
+        Raises DatabaseError when it is not there or no DuckDB file, AlreadyRunningError when another process has it.
+        """
+        try:
+            import duckdb  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise DatabaseError(
+                "The target is DuckDB, which is not installed.", "Run: pip install csc-submit[trial]"
+            ) from error
+        self._errors = duckdb
+        if not path.is_file():
+            raise DatabaseError(f"The database {path} does not exist.", RUN_DBT)
+        try:
+            self._connection = duckdb.connect(str(path), config={"threads": 1, "memory_limit": memory})
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower() or "being used by another process" in str(error):
+                raise AlreadyRunningError(
+                    f"Another program has {path} open.", "Wait for it to finish, or close it, then try again."
+                ) from error
+            raise DatabaseError(
+                f"{path} is not a DuckDB file that can be opened.", "Check the path, and that dbt uses the same DuckDB."
+            ) from error
+
+    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        """Execute all statements and commit, or none of them; return the rows of the last."""
+        self._execute("begin transaction")
+        try:
+            rows: list[tuple[Any, ...]] = []
+            for statement in statements:
+                rows = self._execute(statement.sql, statement.parameters)
+            self._execute("commit")
+        except BaseException:
+            self._undo()
+            raise
+        return rows
+
+    def _undo(self) -> None:
+        try:
+            self._connection.execute("rollback")
+        except self._errors.Error:  # a failed commit has undone itself
+            return
+
+    def _execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        # DuckDB numbers bare marks in the order in which it reads clauses, which is not always that of the text.
+        numbers = count(1)
+        try:
+            return self._connection.execute(re.sub(r"\?", lambda _: f"${next(numbers)}", sql), parameters).fetchall()
+        except (self._errors.CatalogException, self._errors.BinderException) as error:
+            # Only names of tables and columns are in these two.
+            raise DatabaseError(
+                f"The database lacks a table or column: {str(error).splitlines()[0]}.", RUN_DBT
+            ) from error
+        except self._errors.OutOfMemoryException as error:
+            raise DatabaseError(
+                "DuckDB needs more memory for payloads of this size.", "Set CSC_DUCKDB_MEMORY, for example to 1GB."
+            ) from error
+        except self._errors.Error as error:
+            raise DatabaseError(
+                f"The database refused a statement ({type(error).__name__}).", "Nothing was lost; try again."
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
