@@ -11,47 +11,50 @@ import time
 import uuid
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from submitter import __version__
-from submitter.connection import opened, target_of
-from submitter.dbt_profile import read_target
+from submitter.connection import opened
 from submitter.endpoint import Endpoint
 from submitter.errors import ConfigurationError, ExitCode, SubmitError
+from submitter.options import chosen_target, database_options, leave, plain_console
 from submitter.run import Run, Tally
 from submitter.settings import Settings, load_settings
 from submitter.state import RunEnd, RunStart, StateStore, Status, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rich.console import Console
 
     from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
 
 
 class LazyCommands(click.Group):
-    """A group that imports the trial's commands only when they are called: the nightly path never loads them."""
+    """A group that imports the further commands only when they are called: the nightly path never loads them."""
 
-    trial = {  # noqa: RUF012 - click subclasses declare what they serve here
+    further = {  # noqa: RUF012 - click subclasses declare what they serve here
+        "adopt": ("submitter.dba.commands", "Take over the state table of an earlier pipeline, with its history."),
         "demo": ("submitter.trial.demo", "Try the whole road on this machine: invented children or a return you have."),
+        "grants": ("submitter.dba.commands", "Print the T-SQL that gives two logins the least they need."),
         "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every command without importing it."""
-        return sorted([*super().list_commands(ctx), *self.trial])
+        return sorted([*super().list_commands(ctx), *self.further])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a trial command, or say which extra it needs."""
-        if cmd_name not in self.trial:
+        """Import a further command, or say which extra it needs."""
+        if cmd_name not in self.further:
             return super().get_command(ctx, cmd_name)
         try:
-            module = import_module(self.trial[cmd_name][0])
+            module = import_module(self.further[cmd_name][0])
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"{cmd_name} needs {error.name}, which is not installed. Run: pip install csc-submit[trial]"
@@ -62,7 +65,7 @@ class LazyCommands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their short help."""
         rows = [
-            (name, self.trial[name][1] if name in self.trial else self.commands[name].get_short_help_str(100))
+            (name, self.further[name][1] if name in self.further else self.commands[name].get_short_help_str(100))
             for name in self.list_commands(ctx)
         ]
         with formatter.section("Commands"):
@@ -70,30 +73,17 @@ class LazyCommands(click.Group):
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = database_options(command)
     for option in reversed(
         (
             click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing, change nothing."),
             click.option("--payload", type=click.Choice(["full"]), default="full", show_default=True),
             click.option("--live", is_flag=True, default=None, help="Allow a live endpoint (also: CSC_LIVE=true)."),
             click.option("--batch-size", type=int, help="Children in a request, 100 at most (also: BATCH_SIZE)."),
-            click.option("--target", envvar="DBT_TARGET", help="The dbt target. [default: the profile's]"),
-            click.option(
-                "--project-dir",
-                type=_FOLDER,
-                envvar="DBT_PROJECT_DIR",
-                default=Path(),
-                help="The folder of dbt_project.yml. [default: this one]",
-            ),
-            click.option("--profiles-dir", type=_FOLDER, help="The folder of profiles.yml. [default: as dbt looks]"),
-            click.option("--env-file", type=_FILE, default=Path(".env"), show_default=True, help="Further settings."),
         )
     ):
         command = option(command)
     return command
-
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group(cls=LazyCommands, invoke_without_command=True)
@@ -127,15 +117,14 @@ def run(  # noqa: PLR0913 - one parameter an option
     Exit codes: 0 all accepted or nothing to do, 1 some rejected, 2 wrong use or configuration, 3 database,
     4 authentication, 5 receiver unavailable, 6 another run holds the lock.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     try:
-        settings = load_settings(env_file, csc_live=live, batch_size=batch_size)
+        settings = load_settings(Settings, env_file, csc_live=live, batch_size=batch_size)
         _check_live(settings)
-        where = _target(settings, project_dir.resolve(), profiles_dir, target)
+        where = chosen_target(settings, project_dir, profiles_dir, target)
         code = _run(console, settings, where, payload, dry_run=dry_run)
     except SubmitError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
-        code = error.exit_code
+        leave(error)
     sys.exit(code)
 
 
@@ -147,14 +136,6 @@ def _check_live(settings: Settings) -> None:
             "API_ENDPOINT is a live receiver, where real children are sent.",
             "Give --live (or CSC_LIVE=true) if that is meant, or set the test receiver's address.",
         )
-
-
-def _target(
-    settings: Settings, project: Path, profiles_dir: Path | None, target: str | None
-) -> DuckDbTarget | SqlServerTarget:
-    if settings.connection_string is not None:
-        return target_of(settings.connection_string, schema=None)
-    return read_target(project, profiles_dir, target)
 
 
 def _run(

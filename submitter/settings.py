@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -26,10 +26,34 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
-class Settings(BaseSettings):
-    """One run's configuration. Field names in capitals are the environment variables."""
+class DatabaseSettings(BaseSettings):
+    """Where the state table is, when the dbt profile does not say it. Field names in capitals are the variables."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8-sig")
+
+    table_name: Text = "ssd_api_data_staging"
+    db_connection_string: SecretStr | None = None
+    sql_conn_str: SecretStr | None = None
+    csc_duckdb_memory: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] = "48MB"
+
+    @field_validator("table_name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not _TABLE_NAME.fullmatch(name):
+            raise ValueError("must be a table name, or schema.table, of letters, digits and underscores")
+        return name
+
+    @property
+    def connection_string(self) -> str | None:
+        """Return the connection string that stands in for the dbt profile, if one is set."""
+        for secret in (self.db_connection_string, self.sql_conn_str):
+            if secret is not None:
+                return secret.get_secret_value()
+        return None
+
+
+class Settings(DatabaseSettings):
+    """One run's configuration."""
 
     api_endpoint: Text = TEST_ENDPOINT
     la_code: Annotated[str, Field(pattern=r"^[0-9]{3}$")]
@@ -42,11 +66,7 @@ class Settings(BaseSettings):
     batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = LARGEST_BATCH
     max_batch_bytes: Annotated[int, Field(ge=1)] = 5_000_000
     use_partial_payload: bool = False
-    table_name: Text = "ssd_api_data_staging"
-    db_connection_string: SecretStr | None = None
-    sql_conn_str: SecretStr | None = None
 
-    csc_duckdb_memory: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] = "48MB"
     csc_live: bool = False
     csc_user_agent: Text = "csc-submit"
     csc_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 10
@@ -64,21 +84,6 @@ class Settings(BaseSettings):
             raise ValueError("must begin with https:// (http:// is for a receiver on this machine only)")
         return url.rstrip("/")
 
-    @field_validator("table_name")
-    @classmethod
-    def _plain_name(cls, name: str) -> str:
-        if not _TABLE_NAME.fullmatch(name):
-            raise ValueError("must be a table name, or schema.table, of letters, digits and underscores")
-        return name
-
-    @property
-    def connection_string(self) -> str | None:
-        """Return the connection string that stands in for the dbt profile, if one is set."""
-        for secret in (self.db_connection_string, self.sql_conn_str):
-            if secret is not None:
-                return secret.get_secret_value()
-        return None
-
     @property
     def children_url(self) -> str:
         """Return where children are posted (attribute 1 is part of it)."""
@@ -90,14 +95,21 @@ class Settings(BaseSettings):
         return not is_loopback(self.api_endpoint) and "-test" not in urlsplit(self.api_endpoint).path
 
 
-def load_settings(env_file: Path | None = None, **overrides: Any) -> Settings:  # noqa: ANN401 - whatever the fields take
-    """Read the settings: command line (`overrides`) before environment before `env_file`.
+Chosen = TypeVar("Chosen", bound=DatabaseSettings)
+
+
+def load_settings(
+    kind: type[Chosen],
+    env_file: Path | None = None,
+    **overrides: Any,  # noqa: ANN401 - whatever the fields take
+) -> Chosen:
+    """Read the settings of a kind: command line (`overrides`) before environment before `env_file`.
 
     Raises ConfigurationError naming every variable that is missing or wrong, and never its value.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(_env_file=env_file, **given)  # type: ignore[call-arg,unused-ignore]
+        return kind(_env_file=env_file, **given)  # type: ignore[call-arg,unused-ignore]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{env_file} cannot be read ({type(error).__name__}).", "Save it as UTF-8 text."
