@@ -24,7 +24,7 @@ from submitter.errors import ConfigurationError, ExitCode, SubmitError
 from submitter.options import chosen_target, database_options, leave, plain_console
 from submitter.run import Run, Tally
 from submitter.settings import Settings, load_settings
-from submitter.state import RunEnd, RunStart, StateStore, Status, now
+from submitter.state import RunEnd, RunStart, StateStore, Status, lock_name, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +43,7 @@ class LazyCommands(click.Group):
         "demo": ("submitter.trial.demo", "Try the whole road on this machine: invented children or a return you have."),
         "grants": ("submitter.dba.commands", "Print the T-SQL that gives two logins the least they need."),
         "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
+        "sql-script": ("submitter.script.command", "Write one T-SQL file that does without dbt what the models do."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,7 +60,7 @@ class LazyCommands(click.Group):
             raise click.ClickException(
                 f"{cmd_name} needs {error.name}, which is not installed. Run: pip install csc-submit[trial]"
             ) from error
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -141,8 +142,7 @@ def _check_live(settings: Settings) -> None:
 def _run(
     console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, payload_mode: str, *, dry_run: bool
 ) -> ExitCode:
-    lock_name = f"csc-submit {where.schema}.{settings.table_name}"
-    with opened(where, lock_name, settings.csc_duckdb_memory) as connection:
+    with opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection:
         store = StateStore(connection, where.schema, settings.table_name)
         store.check()
         waiting = store.waiting(Status.PENDING, Status.ERROR)

@@ -111,6 +111,11 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def lock_name(schema: str, table: str) -> str:
+    """Return the name of the lock under which one program at a time writes a state table."""
+    return f"csc-submit {schema}.{table}"
+
+
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
 

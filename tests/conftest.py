@@ -15,7 +15,7 @@ WHY = "CSC_TEST_SQLSERVER is not set (an ODBC connection string of a login that 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder."""
+    """Mark what is in the folder sqlserver."""
     for item in items:
         if "sqlserver" in item.path.parts:
             item.add_marker(pytest.mark.sqlserver)
