@@ -17,7 +17,7 @@
 
 {# A condition: the id pattern of the specification. #}
 {% macro is_id(text, longest=36) -%}
-    {{ has_only(text, 'A-Za-z0-9_-', 1, longest) }}
+    {{ has_only(text, '-A-Za-z0-9_', 1, longest) }}
 {%- endmacro %}
 
 
