@@ -103,8 +103,10 @@ class SqlServerConnection:
         cursor = self._connection.cursor()
         cursor.execute(SESSION)
         if self._lock_name is not None:
-            result = cursor.execute(LOCK, self._lock_name, lock_seconds * 1000).fetchone()[0]
-            if result < 0:
+            cursor.execute(LOCK, self._lock_name, lock_seconds * 1000)
+            while cursor.description is None and cursor.nextset():
+                pass  # what comes before the select
+            if cursor.fetchone()[0] < 0:
                 self.close()
                 raise AlreadyRunningError("Another run of csc-submit holds the state table.", "Wait for it to finish.")
         self._connection.commit()

@@ -54,8 +54,10 @@ class Refusal:
     @staticmethod
     def of(error: Exception) -> Refusal:
         """Read what pyodbc raised: the SQLSTATE, then the texts of all that went wrong."""
-        state = str(error.args[0]) if error.args else "unknown"
-        text = " ".join(str(part) for part in error.args[1:])
+        state = str(error.args[0]) if error.args else ""
+        text = " ".join(str(part) for part in error.args)
+        if not re.fullmatch(r"[0-9A-Z]{5}", state):  # the driver's own complaints have none
+            state = "unknown"
         return Refusal(state, frozenset(int(number) for number in re.findall(r"\((-?\d+)\)", text)), text)
 
     @property

@@ -61,10 +61,10 @@ class LiveDatabase:
     name: str
     folder: Path
 
-    def connection_string(self, login: Login | None = None, **changes: str) -> str:
+    def connection_string(self, login: Login | None = None, changes: Mapping[str, str] | None = None) -> str:
         """Return the ODBC connection string of this database, under another login if one is given."""
         who = {"UID": login.user, "PWD": login.password} if login else {}
-        return text_of({**self.parts, "DATABASE": self.name, **who, **changes})
+        return text_of({**self.parts, "DATABASE": self.name, **who, **(changes or {})})
 
     @contextmanager
     def connected(self, login: Login | None = None) -> Iterator[Any]:
