@@ -1,5 +1,16 @@
 {# The variables an authority sets, checked before they reach any SQL. #}
 
+{# A condition: variable csc_sql_server names a SQL Server older than that of `year`, so that an older body is needed. #}
+{% macro sql_server_before(year) %}
+    {%- set known = [2012, 2014, 2016, 2017, 2019, 2022, 2025] -%}
+    {%- set value = var('csc_sql_server', 2017) -%}
+    {%- if value | string | trim not in known | map('string') -%}
+        {{- exceptions.raise_compiler_error("csc_sql_server is '" ~ value ~ "': write one of " ~ known | join(', ')) -}}
+    {%- endif -%}
+    {{- return(value | string | trim | int < year) -}}
+{% endmacro %}
+
+
 {# The day of the run: variable csc_run_date, else today by the database's clock. #}
 {% macro run_date() %}
     {%- set value = (var('csc_run_date', '') or '') | string | trim -%}

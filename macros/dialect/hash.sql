@@ -5,7 +5,44 @@
 {% endmacro %}
 
 {% macro sqlserver__sha256(text) -%}
-    cast(hashbytes('sha2_256', cast({{ text }} as nvarchar(max))) as binary(32))
+    {%- if sql_server_before(2016) -%}
+        {{ sqlserver_2012__sha256(text) }}
+    {%- else -%}
+        cast(hashbytes('sha2_256', cast({{ text }} as nvarchar(max))) as binary(32))
+    {%- endif -%}
+{%- endmacro %}
+
+{# Before 2016 hashbytes took 8,000 bytes at most. A longer text is cut into pieces of 3,900 UTF-16 units (the binary
+   collation counts those). Each piece is hashed with its number before it, each of these hashes is read as four numbers,
+   and the hash of the four sums is the text's: a piece that changes or moves changes the sums. This is not what 2016 and
+   later answer for a long text: where csc_sql_server crosses that line, every such child is `updated` once. #}
+{% macro sqlserver_2012__sha256(text) -%}
+    {%- set sixteen = '(values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15))' -%}
+    cast(case
+            when datalength(cast({{ text }} as nvarchar(max))) > 8000 then (
+                select hashbytes('sha2_256', concat(
+                    N'sums'
+                    {%- for start in (1, 9, 17, 25) %}
+                    , N' ', sum(cast(cast(substring(hashed.piece, {{ start }}, 8) as bigint) as decimal(38, 0)))
+                    {%- endfor %}
+                ))
+                from (
+                    select hashbytes('sha2_256', cast(concat(
+                        numbered.number
+                        , N' '
+                        , substring(cast({{ text }} as nvarchar(max)) collate Latin1_General_BIN2, cast(3900 * (numbered.number - 1) + 1 as int), 3900)
+                    ) as nvarchar(4000))) as piece
+                    from (
+                        select top ((datalength(cast({{ text }} as nvarchar(max))) + 7799) / 7800)
+                            row_number() over (order by (select null)) as number
+                        {%- for place in ('first', 'second', 'third', 'fourth', 'fifth') %}
+                        {{ 'from' if loop.first else 'cross join' }} {{ sixteen }} as {{ place }}_digit (digit)
+                        {%- endfor %}
+                    ) as numbered
+                ) as hashed
+            )
+            else hashbytes('sha2_256', cast({{ text }} as nvarchar(4000)))
+        end as binary(32))
 {%- endmacro %}
 
 {% macro duckdb__sha256(text) -%}

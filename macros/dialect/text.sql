@@ -5,7 +5,24 @@
 {% endmacro %}
 
 {% macro sqlserver__trimmed(text) -%}
-    nullif(trim(nchar(9) + nchar(10) + nchar(13) + nchar(32) + nchar(160) from {{ text }}) collate database_default, N'')
+    {%- if sql_server_before(2017) -%}
+        {{ sqlserver_2012__trimmed(text) }}
+    {%- else -%}
+        nullif(trim(nchar(9) + nchar(10) + nchar(13) + nchar(32) + nchar(160) from {{ text }}) collate database_default, N'')
+    {%- endif -%}
+{%- endmacro %}
+
+{# From the first character that is no blank; turned round; the same again. The full stop makes a text of blanks only
+   end behind them, where nothing is left. `len` forgets blanks at the end, which go anyway. #}
+{% macro sqlserver_2012__trimmed(text) -%}
+    {%- set no_blank = "N'%[^' + nchar(9) + nchar(10) + nchar(13) + nchar(32) + nchar(160) + N']%'" -%}
+    (
+            select nullif(reverse(substring(turned.text, patindex({{ no_blank }}, (turned.text + N'.') collate Latin1_General_BIN2), len(turned.text))) collate database_default, N'')
+            from (
+                select reverse(substring(entered.text, patindex({{ no_blank }}, (entered.text + N'.') collate Latin1_General_BIN2), len(entered.text))) as text
+                from (select {{ text }} as text) as entered
+            ) as turned
+        )
 {%- endmacro %}
 
 {% macro duckdb__trimmed(text) -%}

@@ -59,12 +59,23 @@ with social_care_episode as (
         and {{ json_array_has_code('factor_list.codes', 'code_set.code') }}
 )
 
-, factors as (
+, ranked_factor as (
     select
         factor.assessment_id
-        , {{ json_string_array('factor.code', binary_order('factor.code')) }} as factors
+        , {{ json_string('factor.code') }} as code
+        , row_number() over (
+            partition by factor.assessment_id
+            order by {{ binary_order('factor.code') }}
+        ) as position
     from factor
-    group by factor.assessment_id
+)
+
+, factors as (
+    select
+        ranked_factor.assessment_id
+        , {{ json_short_array('ranked_factor.code', 'ranked_factor.position', 60) }} as factors
+    from ranked_factor
+    group by ranked_factor.assessment_id
 )
 
 select

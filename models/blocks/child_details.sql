@@ -51,7 +51,7 @@ with cohort as (
 , ranked_disability as (
     select
         distinct_disability.person_id
-        , distinct_disability.disability_code
+        , {{ json_string('distinct_disability.disability_code') }} as disability_code
         , row_number() over (
             partition by distinct_disability.person_id
             order by {{ binary_order('distinct_disability.disability_code') }}
@@ -62,7 +62,7 @@ with cohort as (
 , disabilities as (
     select
         ranked_disability.person_id
-        , {{ json_string_array('ranked_disability.disability_code', binary_order('ranked_disability.disability_code')) }} as disabilities
+        , {{ json_short_array('ranked_disability.disability_code', 'ranked_disability.position', 12) }} as disabilities
     from ranked_disability
     where ranked_disability.position <= 12
     group by ranked_disability.person_id

@@ -47,89 +47,65 @@ with child_details as (
 )
 
 , child_and_family_assessments_json as (
-    select
-        child_and_family_assessments.social_care_episode_id
-        , {{ json_array_agg(json_object({
-            'child_and_family_assessment_id': 'child_and_family_assessments.child_and_family_assessment_id'
-            , 'start_date': 'child_and_family_assessments.start_date'
-            , 'authorisation_date': 'child_and_family_assessments.authorisation_date'
-            , 'purge': not_purged
-        }, {
-            'factors': 'child_and_family_assessments.factors'
-        }), 'child_and_family_assessments.start_date desc, ' ~ binary_order('child_and_family_assessments.child_and_family_assessment_id')) }} as child_and_family_assessments
-    from child_and_family_assessments
-    group by child_and_family_assessments.social_care_episode_id
+    {{ json_arrays('child_and_family_assessments', 'social_care_episode_id', json_object({
+        'child_and_family_assessment_id': 'child_and_family_assessments.child_and_family_assessment_id'
+        , 'start_date': 'child_and_family_assessments.start_date'
+        , 'authorisation_date': 'child_and_family_assessments.authorisation_date'
+        , 'purge': not_purged
+    }, {
+        'factors': 'child_and_family_assessments.factors'
+    }), 'child_and_family_assessments.start_date desc, ' ~ binary_order('child_and_family_assessments.child_and_family_assessment_id')) }}
 )
 
 , child_in_need_plans_json as (
-    select
-        child_in_need_plans.social_care_episode_id
-        , {{ json_array_agg(json_object({
-            'child_in_need_plan_id': 'child_in_need_plans.child_in_need_plan_id'
-            , 'start_date': 'child_in_need_plans.start_date'
-            , 'end_date': 'child_in_need_plans.end_date'
-            , 'purge': not_purged
-        }), 'child_in_need_plans.start_date desc, ' ~ binary_order('child_in_need_plans.child_in_need_plan_id')) }} as child_in_need_plans
-    from child_in_need_plans
-    group by child_in_need_plans.social_care_episode_id
+    {{ json_arrays('child_in_need_plans', 'social_care_episode_id', json_object({
+        'child_in_need_plan_id': 'child_in_need_plans.child_in_need_plan_id'
+        , 'start_date': 'child_in_need_plans.start_date'
+        , 'end_date': 'child_in_need_plans.end_date'
+        , 'purge': not_purged
+    }), 'child_in_need_plans.start_date desc, ' ~ binary_order('child_in_need_plans.child_in_need_plan_id')) }}
 )
 
 , section_47_assessments_json as (
-    select
-        section_47_assessments.social_care_episode_id
-        , {{ json_array_agg(json_object({
-            'section_47_assessment_id': 'section_47_assessments.section_47_assessment_id'
-            , 'start_date': 'section_47_assessments.start_date'
-            , 'icpc_required_flag': 'section_47_assessments.icpc_required_flag'
-            , 'icpc_date': 'section_47_assessments.icpc_date'
-            , 'end_date': 'section_47_assessments.end_date'
-            , 'purge': not_purged
-        }), 'section_47_assessments.start_date desc, ' ~ binary_order('section_47_assessments.section_47_assessment_id')) }} as section_47_assessments
-    from section_47_assessments
-    group by section_47_assessments.social_care_episode_id
+    {{ json_arrays('section_47_assessments', 'social_care_episode_id', json_object({
+        'section_47_assessment_id': 'section_47_assessments.section_47_assessment_id'
+        , 'start_date': 'section_47_assessments.start_date'
+        , 'icpc_required_flag': 'section_47_assessments.icpc_required_flag'
+        , 'icpc_date': 'section_47_assessments.icpc_date'
+        , 'end_date': 'section_47_assessments.end_date'
+        , 'purge': not_purged
+    }), 'section_47_assessments.start_date desc, ' ~ binary_order('section_47_assessments.section_47_assessment_id')) }}
 )
 
 , child_protection_plans_json as (
-    select
-        child_protection_plans.social_care_episode_id
-        , {{ json_array_agg(json_object({
-            'child_protection_plan_id': 'child_protection_plans.child_protection_plan_id'
-            , 'start_date': 'child_protection_plans.start_date'
-            , 'end_date': 'child_protection_plans.end_date'
-            , 'purge': not_purged
-        }), 'child_protection_plans.start_date desc, ' ~ binary_order('child_protection_plans.child_protection_plan_id')) }} as child_protection_plans
-    from child_protection_plans
-    group by child_protection_plans.social_care_episode_id
+    {{ json_arrays('child_protection_plans', 'social_care_episode_id', json_object({
+        'child_protection_plan_id': 'child_protection_plans.child_protection_plan_id'
+        , 'start_date': 'child_protection_plans.start_date'
+        , 'end_date': 'child_protection_plans.end_date'
+        , 'purge': not_purged
+    }), 'child_protection_plans.start_date desc, ' ~ binary_order('child_protection_plans.child_protection_plan_id')) }}
 )
 
 , child_looked_after_placements_json as (
-    select
-        child_looked_after_placements.social_care_episode_id
-        , {{ json_array_agg(json_object({
-            'child_looked_after_placement_id': 'child_looked_after_placements.child_looked_after_placement_id'
-            , 'start_date': 'child_looked_after_placements.start_date'
-            , 'start_reason': 'child_looked_after_placements.start_reason'
-            , 'postcode': 'child_looked_after_placements.postcode'
-            , 'placement_type': 'child_looked_after_placements.placement_type'
-            , 'end_date': 'child_looked_after_placements.end_date'
-            , 'end_reason': 'child_looked_after_placements.end_reason'
-            , 'change_reason': 'child_looked_after_placements.change_reason'
-            , 'purge': not_purged
-        }), 'child_looked_after_placements.start_date desc, ' ~ binary_order('child_looked_after_placements.child_looked_after_placement_id')) }} as child_looked_after_placements
-    from child_looked_after_placements
-    group by child_looked_after_placements.social_care_episode_id
+    {{ json_arrays('child_looked_after_placements', 'social_care_episode_id', json_object({
+        'child_looked_after_placement_id': 'child_looked_after_placements.child_looked_after_placement_id'
+        , 'start_date': 'child_looked_after_placements.start_date'
+        , 'start_reason': 'child_looked_after_placements.start_reason'
+        , 'postcode': 'child_looked_after_placements.postcode'
+        , 'placement_type': 'child_looked_after_placements.placement_type'
+        , 'end_date': 'child_looked_after_placements.end_date'
+        , 'end_reason': 'child_looked_after_placements.end_reason'
+        , 'change_reason': 'child_looked_after_placements.change_reason'
+        , 'purge': not_purged
+    }), 'child_looked_after_placements.start_date desc, ' ~ binary_order('child_looked_after_placements.child_looked_after_placement_id')) }}
 )
 
 , care_worker_details_json as (
-    select
-        care_worker_details.social_care_episode_id
-        , {{ json_array_agg(json_object({
-            'worker_id': 'care_worker_details.worker_id'
-            , 'start_date': 'care_worker_details.start_date'
-            , 'end_date': 'care_worker_details.end_date'
-        }), 'care_worker_details.start_date desc, care_worker_details.end_date desc, ' ~ binary_order('care_worker_details.worker_id')) }} as care_worker_details
-    from care_worker_details
-    group by care_worker_details.social_care_episode_id
+    {{ json_arrays('care_worker_details', 'social_care_episode_id', json_object({
+        'worker_id': 'care_worker_details.worker_id'
+        , 'start_date': 'care_worker_details.start_date'
+        , 'end_date': 'care_worker_details.end_date'
+    }), 'care_worker_details.start_date desc, care_worker_details.end_date desc, ' ~ binary_order('care_worker_details.worker_id')) }}
 )
 
 , adoption_json as (
@@ -157,27 +133,24 @@ with child_details as (
 )
 
 , social_care_episodes_json as (
-    select
-        social_care_episodes.person_id
-        , {{ json_array_agg(json_object({
-            'social_care_episode_id': 'social_care_episodes.social_care_episode_id'
-            , 'referral_date': 'social_care_episodes.referral_date'
-            , 'referral_source': 'social_care_episodes.referral_source'
-            , 'closure_date': 'social_care_episodes.closure_date'
-            , 'closure_reason': 'social_care_episodes.closure_reason'
-            , 'referral_no_further_action_flag': 'social_care_episodes.referral_no_further_action_flag'
-            , 'purge': not_purged
-        }, {
-            'child_and_family_assessments': 'child_and_family_assessments_json.child_and_family_assessments'
-            , 'child_in_need_plans': 'child_in_need_plans_json.child_in_need_plans'
-            , 'section_47_assessments': 'section_47_assessments_json.section_47_assessments'
-            , 'child_protection_plans': 'child_protection_plans_json.child_protection_plans'
-            , 'child_looked_after_placements': 'child_looked_after_placements_json.child_looked_after_placements'
-            , 'adoption': 'adoption_json.adoption'
-            , 'care_leavers': 'care_leavers_json.care_leavers'
-            , 'care_worker_details': 'care_worker_details_json.care_worker_details'
-        }), 'social_care_episodes.referral_date desc, ' ~ binary_order('social_care_episodes.social_care_episode_id')) }} as social_care_episodes
-    from social_care_episodes
+    {% call json_arrays('social_care_episodes', 'person_id', json_object({
+        'social_care_episode_id': 'social_care_episodes.social_care_episode_id'
+        , 'referral_date': 'social_care_episodes.referral_date'
+        , 'referral_source': 'social_care_episodes.referral_source'
+        , 'closure_date': 'social_care_episodes.closure_date'
+        , 'closure_reason': 'social_care_episodes.closure_reason'
+        , 'referral_no_further_action_flag': 'social_care_episodes.referral_no_further_action_flag'
+        , 'purge': not_purged
+    }, {
+        'child_and_family_assessments': 'child_and_family_assessments_json.child_and_family_assessments'
+        , 'child_in_need_plans': 'child_in_need_plans_json.child_in_need_plans'
+        , 'section_47_assessments': 'section_47_assessments_json.section_47_assessments'
+        , 'child_protection_plans': 'child_protection_plans_json.child_protection_plans'
+        , 'child_looked_after_placements': 'child_looked_after_placements_json.child_looked_after_placements'
+        , 'adoption': 'adoption_json.adoption'
+        , 'care_leavers': 'care_leavers_json.care_leavers'
+        , 'care_worker_details': 'care_worker_details_json.care_worker_details'
+    }), 'social_care_episodes.referral_date desc, ' ~ binary_order('social_care_episodes.social_care_episode_id')) %}
     left join child_and_family_assessments_json
         on child_and_family_assessments_json.social_care_episode_id = social_care_episodes.social_care_episode_id
     left join child_in_need_plans_json
@@ -194,18 +167,14 @@ with child_details as (
         on adoption_json.person_id = social_care_episodes.person_id
     left join care_leavers_json
         on care_leavers_json.person_id = social_care_episodes.person_id
-    group by social_care_episodes.person_id
+    {% endcall %}
 )
 
 , sdq_assessments_json as (
-    select
-        sdq_assessments.person_id
-        , {{ json_array_agg(json_object({
-            'date': 'sdq_assessments.date'
-            , 'score': 'sdq_assessments.score'
-        }), 'sdq_assessments.date desc, ' ~ binary_order('sdq_assessments.sdq_id') ~ ', sdq_assessments.score') }} as sdq_assessments
-    from sdq_assessments
-    group by sdq_assessments.person_id
+    {{ json_arrays('sdq_assessments', 'person_id', json_object({
+        'date': 'sdq_assessments.date'
+        , 'score': 'sdq_assessments.score'
+    }), 'sdq_assessments.date desc, ' ~ binary_order('sdq_assessments.sdq_id') ~ ', sdq_assessments.score') }}
 )
 
 , health_and_wellbeing_json as (

@@ -38,9 +38,9 @@ with payload as (
             , 'purge': 'cast(1 as ' ~ flag_type() ~ ')'
         }) }} as json_payload
         , case
-            -- deleted without an accepted payload: an adopted row, of which the receiver may hold something
-            when state.previous_json_payload is null and state.inflight_payload is null
-                and coalesce(lower(state.row_state), '') <> 'deleted' then 'removed'
+            -- a hash without its payload is an adopted row's, of which the receiver may hold something
+            when state.previous_json_payload is null and state.previous_hash is null
+                and state.inflight_payload is null then 'removed'
             else 'deleted'
         end as row_state
     from state

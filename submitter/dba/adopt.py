@@ -168,7 +168,8 @@ class _Adoption:
         if self._server and not self._is_elsewhere:
             texts += [self._without_constraints(), self._without_clustered_key()]
         texts += self._columns_made_fit(found)
-        maybe = _known_columns(_MAYBE, found)
+        # asked of the backup: a hash of the wrong kind is gone from the table by then
+        maybe = f"id in (select id from {self._backup} where {_known_columns(_MAYBE, found)})"
         hashed = (
             "cast(hashbytes('sha2_256', cast(json_payload as nvarchar(max))) as binary(32))"
             if self._server
@@ -182,11 +183,12 @@ class _Adoption:
             (
                 f"update {self._here} set person_id = {_CHILD}, error_count = 0"
                 f", previous_json_payload = case when {_ACCEPTED} then json_payload end"
-                f", previous_hash = case when {_ACCEPTED} then {hashed} end"
+                # without its payload it says that the receiver may hold something
+                f", previous_hash = case when {_ACCEPTED} then {hashed}"
+                f" when not ({_PURGED}) and {maybe} then {hashed} end"
                 f", current_hash = case when {_ACCEPTED} then {hashed} end"
                 # the next dbt build decides about those; until then csc-submit leaves them alone
-                f", row_state = case when {_ACCEPTED} then 'unchanged' when {_PURGED} then 'deleted'"
-                f" when {maybe} then 'deleted' else 'new' end"
+                f", row_state = case when {_ACCEPTED} then 'unchanged' when {_PURGED} then 'deleted' else 'new' end"
                 f", submission_status = case when {_ACCEPTED} or ({_PURGED}) then 'sent' else 'held' end"
                 ", partial_json_payload = null, last_updated = coalesce(last_updated, ?)"
             ),
@@ -204,7 +206,7 @@ class _Adoption:
             elif self._server and kind.startswith("binary") and (column.type, column.length) != ("binary", 32):
                 texts += [f"alter table {self._here} drop column {name}", f"alter table {self._here} add {name} {kind}"]
             elif self._server and kind.startswith("nvarchar") and not _is_long_enough(column, kind):
-                texts.append(f"alter table {self._here} alter column {name} {kind} null")
+                texts.append(f"alter table {self._here} alter column {name} {kind}")
         return texts
 
     def _without_constraints(self) -> str:

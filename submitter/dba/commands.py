@@ -67,7 +67,7 @@ def _said(decided: Plan) -> str:
             f"  {found.maybe_held} built or tried before, without proof: sent whole, or purged if not in the cohort.",
             f"  {found.never_sent} never sent: start as new.",
             f"  {found.repeated} repeat a child of another row, {found.without_id} have no person_id: dropped.",
-            f"The table as it was stays in {decided.backup}.",
+            f"The table as it is now is kept in {decided.backup}.",
         ]
     )
 

@@ -45,7 +45,7 @@ def day(text: str) -> str:
 
 
 NO_TEXT = "cast(null as {text})"
-ID = "A-Za-z0-9_-"
+ID = "-A-Za-z0-9_"
 WINDOW = f"from (select {day('2024-04-01')} as window_start, {day('2026-03-16')} as window_end) as cohort_window"
 
 CASES = [
@@ -136,6 +136,9 @@ CASES = [
     Case("postcode", ("'AB1'",), None),
     Case("postcode", ("'AB12 3CD 4'",), None),
     Case("postcode", (NO_TEXT,), None),
+    Case("json_string", (said("{e_acute}", "{emoji}"),), '"\u00e9\U0001f600"'),
+    Case("json_string", ("'A4]_^'",), '"A4]_^"'),
+    Case("json_string", (NO_TEXT,), None),
     Case("overlaps_window", (day("2020-01-01"), day("")), 1, condition=True, source=WINDOW),
     Case("overlaps_window", (day("2020-01-01"), day("2024-04-01")), 1, condition=True, source=WINDOW),
     Case("overlaps_window", (day("2020-01-01"), day("2024-03-31")), 0, condition=True, source=WINDOW),
@@ -180,24 +183,10 @@ OBJECT_CASES = [
 ]
 
 
-@dataclass(frozen=True)
-class ArrayCase:
-    """An aggregate over ARRAY_ROWS, ordered by `first` and then by the code points of `then`, and what it holds."""
-
-    macro: str
-    item: str
-    first: str
-    then: str
-    expected: list[object]
-
-
-ARRAY_ROWS = "from (values ('b', 2), ('a\"', 2), ('B', 2), ('c', 1)) as item (name, number)"
-ARRAY_CASES = [
-    ArrayCase("json_array_agg", "number", "number desc", "name", [2, 2, 2, 1]),
-    ArrayCase("json_array_agg", "number", "number", "name", [1, 2, 2, 2]),
-    ArrayCase("json_string_array", "name", "number desc", "name", ["B", 'a"', "b", "c"]),
-    ArrayCase("json_string_array", "name", "number", "name", ["c", "B", 'a"', "b"]),
-]
+# Rows of which arrays are made, and the arrays in the order of the names' code points, all in one and one a number.
+ARRAY_ROWS = "select name, number from (values ('b', 2), ('a\"', 2), ('B', 2), ('c', 1)) as entered (name, number)"
+ARRAY_OF_ALL = ["B", 'a"', "b", "c"]
+ARRAYS = {1: ["c"], 2: ["B", 'a"', "b"]}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SAID = r"maxdop: (?P<file>.+)\.sql(?: would be reformatted|: could not be parsed(?P<why>.*))"
 VERSIONS = ("2017", "2019", "2022", "2025")
+OLDER_VERSIONS = ("2012", "2014", "2016")
 
 
 def _program() -> str:

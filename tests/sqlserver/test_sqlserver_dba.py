@@ -65,7 +65,7 @@ def test_an_earlier_table_is_adopted_and_the_receiver_ends_up_right(adopted: Liv
 
     done = adopted.csc_submit("adopt", "--env-file", "no.env")
     assert done.code == 0, done.said
-    (backup,) = re.findall(r'stays in "csc"\."(\w+)"', done.said)
+    (backup,) = re.findall(r'kept in "csc"\."(\w+)"', done.said)
     assert adopted.execute(f"select * from csc.{backup} order by id") == before
     after = adopted.execute(everything)
     again = adopted.csc_submit("adopt", "--env-file", "no.env")
