@@ -121,7 +121,7 @@ class LiveDatabase:
         )
         return project
 
-    def write_profile(self, login: Login | None = None) -> Path:
+    def write_profile(self, login: Login | None = None, schema: str = CSC) -> Path:
         """Write the dbt profile of this database and return its folder."""
         host, _, port = self.parts["SERVER"].removeprefix("tcp:").partition(",")
         trusted = self.parts.get("TRUSTSERVERCERTIFICATE", "no").lower() == "yes"
@@ -131,7 +131,7 @@ class LiveDatabase:
             "host": host,
             "port": int(port or 1433),
             "database": self.name,
-            "schema": CSC,
+            "schema": schema,
             "user": login.user if login else self.parts["UID"],
             "password": login.password if login else self.parts["PWD"],
             "encrypt": self.parts.get("ENCRYPT", "yes").lower() != "no",
@@ -164,26 +164,33 @@ class LiveDatabase:
         assert finished.code == 0, finished.said
         return finished.said
 
-    def submit(self, receiver: RunningReceiver, *arguments: str, login: Login | None = None, **more: str) -> Finished:
+    def submit(
+        self, receiver: RunningReceiver, *arguments: str, login: Login | None = None, schema: str = CSC
+    ) -> Finished:
         """Run csc-submit over the dbt profile against a stand-in."""
         return self.csc_submit(
             *("run", "--env-file", str(self.folder / "no.env"), *arguments),
             login=login,
-            environment={**submit_environment(receiver, ReceiverConfig()), "CSC_BACKOFF_SECONDS": "0", **more},
+            schema=schema,
+            environment={**submit_environment(receiver, ReceiverConfig()), "CSC_BACKOFF_SECONDS": "0"},
         )
 
     def csc_submit(
-        self, *arguments: str, login: Login | None = None, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        login: Login | None = None,
+        schema: str = CSC,
+        environment: Mapping[str, str] | None = None,
     ) -> Finished:
-        """Run the command over the dbt profile."""
-        self.write_profile(login)
-        return _ran(
-            [
-                *(sys.executable, "-m", "submitter", *arguments),
-                *("--project-dir", str(project_root()), "--profiles-dir", str(self.folder)),
-            ],
-            environment or os.environ,
-        )
+        """Run a command that takes its database from the dbt profile."""
+        self.write_profile(login, schema)
+        where = ("--project-dir", str(project_root()), "--profiles-dir", str(self.folder))
+        return _ran([sys.executable, "-m", "submitter", *arguments, *where], environment or os.environ)
+
+    @staticmethod
+    def command(*arguments: str) -> Finished:
+        """Run a command that needs no database."""
+        return _ran([sys.executable, "-m", "submitter", *arguments], os.environ)
 
 
 def _ran(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
