@@ -23,6 +23,7 @@ _COLUMNS = (
     ("row_state", "nvarchar(10) default 'New'", "varchar"),
     ("last_updated", "datetime default getdate()", "timestamp"),
 )
+EARLIER_NAMES = tuple(name for name, _, _ in _COLUMNS)
 
 
 def ddl(engine: str, table: str) -> list[str]:

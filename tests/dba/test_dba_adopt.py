@@ -6,14 +6,15 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from earlier_pipeline import FOUND, INSERT, EarlierRow, ddl, rows_of_every_kind
+from earlier_pipeline import EARLIER_NAMES, FOUND, INSERT, EarlierRow, ddl, rows_of_every_kind
 from road_stage import STATE, Road, environment_without_settings
+from tsql_grammar import OLDER_VERSIONS, VERSIONS, refused
 
-from submitter.dba.adopt import COLUMNS
+from submitter.dba.adopt import COLUMNS, as_script, plan
 from submitter.project_files import project_root
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
@@ -22,6 +23,8 @@ from submitter.trial.invent import invented_children
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from submitter.connection import Statement
 
 RUN_DATE = date(2026, 3, 15)
 
@@ -181,3 +184,33 @@ def test_the_table_has_the_columns_that_dbt_gives_it(adoption: Adoption) -> None
         "where table_schema = 'csc' and table_name = 'ssd_api_data_staging'"
     )
     assert {(name, kind) for name, _, kind in COLUMNS} == set(made)
+
+
+class EarlierServer:
+    """Stands where a SQL Server with an earlier table would: tells its columns, and keeps what it is asked."""
+
+    engine = "sqlserver"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def transaction(self, *statements: Statement) -> list[tuple[object, ...]]:
+        self.asked += [statement.sql for statement in statements]
+        if "information_schema" in statements[0].sql:
+            types = {"id": "int", "submission_timestamp": "datetime", "last_updated": "datetime"}
+            return [(name, types.get(name, "varchar"), 10) for name in ("id", *EARLIER_NAMES)]
+        return [(0,) * 7]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("version", [*OLDER_VERSIONS, *VERSIONS])
+def test_what_a_server_is_told_is_tsql(tmp_path: Path, version: str) -> None:
+    server = EarlierServer()
+    moment = datetime(2026, 1, 1)  # noqa: DTZ001 - as the database keeps it
+    decided = plan(server, "c's", "ssd_api_data_staging", None, moment)
+    texts = [*server.asked, *(statement.sql for statement in decided.statements)]
+    assert len(decided.statements) > 15
+    named = {str(number): text.replace("?", "@p") for number, text in enumerate(texts)}
+    assert refused(tmp_path, version, {**named, "script": as_script(decided.statements)}) == {}
