@@ -96,6 +96,11 @@ class LiveDatabase:
             self.execute(f"drop table if exists {SSD}.{table}")
             self.execute(f"create table {SSD}.{table} ({definition})")
 
+    def empty_ssd_tables(self) -> None:
+        """Remove every row of the SSD tables."""
+        for table in ssd_tables():
+            self.execute(f"truncate table {SSD}.{table}")
+
     def load(self, records: Iterable[Record]) -> None:
         """Add records to the SSD tables."""
         waiting: dict[str, list[Record]] = defaultdict(list)

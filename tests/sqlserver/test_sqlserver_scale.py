@@ -43,7 +43,7 @@ def test_a_full_build_and_submission_finish(database: LiveDatabase, capsys: pyte
         database.load(invented_children(FEW, 1, RUN_DATE))
         few = statements_of_dbt(database)
 
-        database.make_ssd_tables()
+        database.empty_ssd_tables()
         database.load(invented_children(CHILDREN, 1, RUN_DATE))
         print(f"\n{CHILDREN} children on {database.execute('select @@version')[0][0].splitlines()[0]}")
         started = time.monotonic()
