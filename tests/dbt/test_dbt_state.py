@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GONE = None  # the child is not in the payload, or its row not in the state
-STATE_MODELS = ("--select", "path:models/state")
+STATE_MODELS = ("--select", "path:models/delta", "path:models/state")
 
 
 @dataclass(frozen=True)
