@@ -12,6 +12,20 @@
 {% endmacro %}
 
 
+{# The names of all attributes that the specification lets be left out: an explicit null clears them. #}
+{% macro optional_attributes() %}
+    {{- return([
+        'mis_child_id'
+        , 'unique_pupil_number', 'former_unique_pupil_number', 'unique_pupil_number_unknown_reason', 'first_name'
+        , 'surname', 'date_of_birth', 'expected_date_of_birth', 'ethnicity', 'postcode', 'uasc_end_date'
+        , 'referral_date', 'referral_source', 'closure_date', 'closure_reason', 'referral_no_further_action_flag'
+        , 'start_date', 'authorisation_date', 'factors', 'end_date', 'icpc_required_flag', 'icpc_date'
+        , 'start_reason', 'placement_type', 'end_reason', 'change_reason'
+        , 'initial_decision_date', 'matched_date', 'placed_date', 'contact_date', 'activity', 'accommodation'
+    ]) -}}
+{% endmacro %}
+
+
 {# CTEs that take payloads apart: `held` is the CTE to read (person_id, version, payload), `item` the last one made. #}
 {% macro item_ctes() -%}
 {%- set records = nested_records() -%}
@@ -91,6 +105,7 @@
         , child_member.json as item_json
     from child_member
     where child_member.kind = 'object'
+        and child_member.name in ('child_details', 'health_and_wellbeing')
     union all
     select
         episode_member.person_id
@@ -117,8 +132,8 @@
         , 0 as position
         , episode_member.json as item_json
     from episode_member
-    where episode_member.kind = 'object'
-        or episode_member.name = 'care_worker_details'
+    where (episode_member.kind = 'object' and episode_member.name in ('adoption', 'care_leavers'))
+        or (episode_member.kind = 'array' and episode_member.name = 'care_worker_details')
     union all
     select
         nested_record.person_id

@@ -145,9 +145,7 @@ def _check_live(settings: Settings) -> None:
         )
 
 
-def _run(
-    console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, *, dry_run: bool
-) -> ExitCode:
+def _run(console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, *, dry_run: bool) -> ExitCode:
     with opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection:
         mode = PayloadMode.DELTA if settings.use_partial_payload else PayloadMode.FULL
         store = StateStore(connection, where.schema, settings.table_name, mode)

@@ -130,8 +130,8 @@ def lock_name(schema: str, table: str) -> str:
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
 
-# What was worked out for a change made meanwhile covers the accepted version too, and stays; not after a purge, for then
-# the receiver holds nothing that could be taken back.
+# What was worked out for a change made meanwhile covers the accepted version too, and stays; not so after a purge:
+# then the receiver holds nothing that could be taken back.
 _NOTHING_TO_TAKE_BACK = "state.current_hash = state.inflight_hash or state.inflight_full_payload is null"
 _ACCEPTED = f"""
     previous_json_payload = state.inflight_full_payload,
@@ -184,9 +184,7 @@ _CLEARED = """
 class StateStore:
     """The three tables of one target. Every method is one transaction that may safely be executed twice."""
 
-    def __init__(
-        self, connection: Connection, schema: str, table: str, mode: PayloadMode = PayloadMode.DELTA
-    ) -> None:
+    def __init__(self, connection: Connection, schema: str, table: str, mode: PayloadMode = PayloadMode.DELTA) -> None:
         self._connection = connection
         self._server = connection.engine == "sqlserver"
         schema_of_state, _, name = table.rpartition(".")

@@ -22,7 +22,16 @@
 {% endmacro %}
 
 {% macro sqlserver__valid_json(text) -%}
-    case when isjson({{ text }}) = 1 then {{ text }} end
+    {%- if sql_server_before(2016) -%}
+        {{ sqlserver_2012__valid_json(text) }}
+    {%- else -%}
+        case when isjson({{ text }}) = 1 then {{ text }} end
+    {%- endif -%}
+{%- endmacro %}
+
+{# There nothing is taken apart, so that nobody reads it as JSON. #}
+{% macro sqlserver_2012__valid_json(text) -%}
+    {{ text }}
 {%- endmacro %}
 
 {% macro duckdb__valid_json(text) -%}

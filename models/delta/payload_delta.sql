@@ -103,7 +103,11 @@ with changed_child as (
                 and current_attribute.item_id = held_attribute.item_id
                 and current_attribute.name = held_attribute.name
         )
-        and {{ '1 = 1' if var('csc_delta_nulls', true) else '1 = 0' }}
+        {%- if var('csc_delta_nulls', true) %}
+        and held_attribute.name in ('{{ optional_attributes() | join("', '") }}')
+        {%- else %}
+        and 1 = 0
+        {%- endif %}
     group by
         held_attribute.person_id
         , held_attribute.social_care_episode_id
