@@ -1,14 +1,20 @@
-{# The state before anything was sent: the columns that the state model reads, and no row. #}
+{# The state before anything was sent: the columns that the models read, and no row. #}
 {% macro empty_state() -%}
     select
         cast(null as {{ text_type(48) }}) as person_id
         , cast(null as {{ text_type(48) }}) as legacy_id
+        , cast(null as {{ hash_type() }}) as current_hash
+        , cast(null as {{ hash_type() }}) as partial_hash
         , cast(null as {{ text_type() }}) as previous_json_payload
         , cast(null as {{ hash_type() }}) as previous_hash
         , cast(null as {{ text_type() }}) as inflight_payload
-        , cast(null as {{ hash_type() }}) as current_hash
+        , cast(null as {{ text_type() }}) as inflight_full_payload
+        , cast(null as {{ hash_type() }}) as inflight_hash
+        , cast(null as {{ text_type(36) }}) as inflight_batch_id
+        , cast(null as {{ text_type() }}) as doubted_payloads
         , cast(null as {{ text_type(20) }}) as row_state
         , cast(null as {{ text_type(20) }}) as submission_status
+        , cast(null as {{ timestamp_type() }}) as submission_timestamp
     where 1 = 0
 {%- endmacro %}
 
@@ -18,3 +24,38 @@
 {% macro state_exists() %}
     {{- return(is_incremental() if flags.INTROSPECT else true) -}}
 {% endmacro %}
+
+
+{# The same, for a model that the state model reads. While dbt parses it must see the source. #}
+{% macro state_table_exists() %}
+    {%- if not execute or not flags.INTROSPECT -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {{- return(load_relation(source('csc', 'ssd_api_data_staging')) is not none) -}}
+{% endmacro %}
+
+
+{# Two conditions on `state` and `hash`, the hash of the child's payload as it is now. #}
+
+{# The receiver may hold something else than it last accepted: a version whose outcome is unknown, or was unknown before
+   it was refused. A version in flight that is the current one is no doubt: it is sent again until it is answered. #}
+{% macro is_in_doubt(hash) -%}
+    (state.doubted_payloads is not null
+        or (state.inflight_payload is not null and (state.inflight_hash is null or state.inflight_hash <> {{ hash }})))
+{%- endmacro %}
+
+{# The receiver holds something, or may, and not for certain what is current. #}
+{% macro is_behind(hash) -%}
+    ((state.previous_json_payload is not null and (state.previous_hash is null or state.previous_hash <> {{ hash }}))
+        or {{ is_in_doubt(hash) }})
+{%- endmacro %}
+
+
+{# The purge of a child (attribute 2c). #}
+{% macro purge_of_child() -%}
+    {{ json_object({
+        'la_child_id': 'child.person_id'
+        , 'mis_child_id': 'child.legacy_id'
+        , 'purge': 'cast(1 as ' ~ flag_type() ~ ')'
+    }) }}
+{%- endmacro %}

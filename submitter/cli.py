@@ -24,7 +24,7 @@ from submitter.errors import ConfigurationError, ExitCode, SubmitError
 from submitter.options import chosen_target, database_options, leave, plain_console
 from submitter.run import Run, Tally
 from submitter.settings import Settings, load_settings
-from submitter.state import RunEnd, RunStart, StateStore, Status, lock_name, now
+from submitter.state import PayloadMode, RunEnd, RunStart, StateStore, Status, lock_name, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,12 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing, change nothing."),
-            click.option("--payload", type=click.Choice(["full"]), default="full", show_default=True),
+            click.option(
+                "--payload",
+                type=click.Choice([mode.value for mode in PayloadMode]),
+                help="What goes out for a child known to the receiver: what changed, or everything  "
+                "[default: delta; also: USE_PARTIAL_PAYLOAD=false for full]",
+            ),
             click.option("--live", is_flag=True, default=None, help="Allow a live endpoint (also: CSC_LIVE=true)."),
             click.option("--batch-size", type=int, help="Children in a request, 100 at most (also: BATCH_SIZE)."),
         )
@@ -105,7 +110,7 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - th
 def run(  # noqa: PLR0913 - one parameter an option
     *,
     dry_run: bool,
-    payload: str,
+    payload: str | None,
     live: bool | None,
     batch_size: int | None,
     target: str | None,
@@ -120,18 +125,19 @@ def run(  # noqa: PLR0913 - one parameter an option
     """
     console = plain_console()
     try:
-        settings = load_settings(Settings, env_file, csc_live=live, batch_size=batch_size)
+        wants_delta = None if payload is None else PayloadMode(payload) is PayloadMode.DELTA
+        settings = load_settings(
+            Settings, env_file, csc_live=live, batch_size=batch_size, use_partial_payload=wants_delta
+        )
         _check_live(settings)
         where = chosen_target(settings, project_dir, profiles_dir, target)
-        code = _run(console, settings, where, payload, dry_run=dry_run)
+        code = _run(console, settings, where, dry_run=dry_run)
     except SubmitError as error:
         leave(error)
     sys.exit(code)
 
 
 def _check_live(settings: Settings) -> None:
-    if settings.use_partial_payload:
-        raise ConfigurationError("USE_PARTIAL_PAYLOAD is set, and only full payloads can be sent.", "Remove it.")
     if settings.is_live and not settings.csc_live:
         raise ConfigurationError(
             "API_ENDPOINT is a live receiver, where real children are sent.",
@@ -139,11 +145,10 @@ def _check_live(settings: Settings) -> None:
         )
 
 
-def _run(
-    console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, payload_mode: str, *, dry_run: bool
-) -> ExitCode:
+def _run(console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, *, dry_run: bool) -> ExitCode:
     with opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection:
-        store = StateStore(connection, where.schema, settings.table_name)
+        mode = PayloadMode.DELTA if settings.use_partial_payload else PayloadMode.FULL
+        store = StateStore(connection, where.schema, settings.table_name, mode)
         store.check()
         waiting = store.waiting(Status.PENDING, Status.ERROR)
         in_flight = store.batches_in_flight()
@@ -159,16 +164,16 @@ def _run(
         if not waiting.children and not in_flight:
             console.print("Nothing to do.")
             return ExitCode.DONE
-        return _submit(console, settings, store, payload_mode, waiting.children)
+        return _submit(console, settings, store, mode, waiting.children)
 
 
-def _submit(console: Console, settings: Settings, store: StateStore, payload_mode: str, waiting: int) -> ExitCode:
+def _submit(console: Console, settings: Settings, store: StateStore, mode: PayloadMode, waiting: int) -> ExitCode:
     _allow_loopback_http(settings)
     run_id = str(uuid.uuid4())
     started = now()
     clock = time.monotonic()
     store.start_run(
-        RunStart(run_id, platform.node(), _user(), __version__, settings.api_endpoint, settings.la_code, payload_mode),
+        RunStart(run_id, platform.node(), _user(), __version__, settings.api_endpoint, settings.la_code, mode.value),
         waiting,
     )
     endpoint = Endpoint(settings)

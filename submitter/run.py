@@ -81,6 +81,7 @@ class Run:
         self._stopped = stopped
         self._progress = progress
         self._unclear_in_a_row = 0
+        self._maybe_taken = False  # whether the receiver may hold the batch in hand from an attempt without an answer
 
     def submit(self) -> Tally:
         """Deliver everything that waits.
@@ -106,6 +107,7 @@ class Run:
 
     def _deliver(self, batch_id: str, records: Sequence[Record], came_from: Status | None) -> None:
         """Post a batch until each of its children is settled or its outcome unknown."""
+        self._maybe_taken = came_from is None  # an earlier run posted it
         parts = deque([list(records)] if records else [])
         try:
             while parts:
@@ -116,8 +118,8 @@ class Run:
                 if posted.failure:
                     raise posted.failure
         except (AuthenticationError, ConfigurationError, ReceiverUnavailableError):
-            # What is still in `parts` was not taken. A replayed batch stays in flight: an earlier run posted it.
-            if came_from is not None and parts:
+            # What is still in `parts` was not taken, unless an attempt at the whole was; then it stays in flight.
+            if came_from is not None and parts and not self._maybe_taken:
                 self._store.land(batch_id, [record.person_id for part in parts for record in part], came_from)
             raise
 
@@ -156,6 +158,7 @@ class Run:
                     return Posted(answer, attempt, clear=True)
                 if answer.taken:
                     unclear = _is_outage(answer)
+                    self._maybe_taken = self._maybe_taken or unclear
                     in_doubt = Posted(answer, attempt, clear=False) if unclear else in_doubt
                     reason = f"HTTP {answer.status}" if answer.status else answer.text
                     self._note(attempt, part, Verdict.UNKNOWN if unclear else Verdict.REFUSED, reason)
@@ -230,7 +233,11 @@ class Run:
     def _rejected(self, attempt: Attempt, reasons: dict[str, str]) -> None:
         self.tally.rejected += len(reasons)
         self._store.settle(
-            attempt, [Answered(person_id, Verdict.REJECTED, reason) for person_id, reason in reasons.items()]
+            attempt,
+            [
+                Answered(person_id, Verdict.REJECTED, reason, in_doubt=self._maybe_taken)
+                for person_id, reason in reasons.items()
+            ],
         )
 
     def _unclear(self, part: Sequence[Record], posted: Posted) -> None:

@@ -65,7 +65,7 @@ class Settings(DatabaseSettings):
 
     batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = LARGEST_BATCH
     max_batch_bytes: Annotated[int, Field(ge=1)] = 5_000_000
-    use_partial_payload: bool = False
+    use_partial_payload: bool = True
 
     csc_live: bool = False
     csc_user_agent: Text = "csc-submit"

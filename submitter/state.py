@@ -27,6 +27,13 @@ class Status(str, Enum):
     ERROR = "error"
 
 
+class PayloadMode(str, Enum):
+    """What goes out for a child of whom the receiver holds something."""
+
+    DELTA = "delta"  # what changed since it was last accepted
+    FULL = "full"  # everything, with the same purges and nulls
+
+
 class Verdict(str, Enum):
     """What one attempt meant for one child, as the audit trail says it."""
 
@@ -54,11 +61,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Answered:
-    """What came of one child in one attempt; `text` is the receipt or the reason."""
+    """What came of one child in one attempt; `text` is the receipt or the reason.
+
+    A rejected child is `in_doubt` when the receiver may have taken the same text in an earlier attempt.
+    """
 
     person_id: str
     verdict: Verdict
     text: str | None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,9 +130,16 @@ def lock_name(schema: str, table: str) -> str:
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
 
-_ACCEPTED = """
+# What was worked out for a change made meanwhile covers the accepted version too, and stays; not so after a purge:
+# then the receiver holds nothing that could be taken back.
+_NOTHING_TO_TAKE_BACK = "state.current_hash = state.inflight_hash or state.inflight_full_payload is null"
+_ACCEPTED = f"""
     previous_json_payload = state.inflight_full_payload,
     previous_hash = state.inflight_hash,
+    partial_json_payload = case when {_NOTHING_TO_TAKE_BACK} then null else state.partial_json_payload end,
+    partial_hash = case when {_NOTHING_TO_TAKE_BACK} then null else state.partial_hash end,
+    full_json_payload = case when {_NOTHING_TO_TAKE_BACK} then null else state.full_json_payload end,
+    doubted_payloads = null,
     row_state = case
         when lower(state.row_state) = 'deleted' then 'deleted'
         when state.current_hash = state.inflight_hash then 'unchanged'
@@ -146,6 +164,15 @@ _REJECTED = """
     error_count = coalesce(state.error_count, 0) + 1
 """
 
+# The receiver may hold what it now refused: the next delta must be right either way. A purge leaves nothing to be held.
+_REJECTED_IN_DOUBT = f"""{_REJECTED.rstrip()},
+    doubted_payloads = concat(
+        state.doubted_payloads,
+        case when state.doubted_payloads is not null then ',' end,
+        coalesce(state.inflight_full_payload, '{{}}')
+    )
+"""
+
 _CLEARED = """
     inflight_payload = null,
     inflight_full_payload = null,
@@ -157,7 +184,7 @@ _CLEARED = """
 class StateStore:
     """The three tables of one target. Every method is one transaction that may safely be executed twice."""
 
-    def __init__(self, connection: Connection, schema: str, table: str) -> None:
+    def __init__(self, connection: Connection, schema: str, table: str, mode: PayloadMode = PayloadMode.DELTA) -> None:
         self._connection = connection
         self._server = connection.engine == "sqlserver"
         schema_of_state, _, name = table.rpartition(".")
@@ -166,8 +193,11 @@ class StateStore:
         self._runs = f'"{home}"."submission_run"'
         self._events = f'"{home}"."submission_event"'
         self._text = "nvarchar(max)" if self._server else "varchar"
+        # dbt leaves the first one empty where the payload itself does it: for every child never accepted.
+        column = "partial_json_payload" if mode is PayloadMode.DELTA else "full_json_payload"
+        self._text_to_send = f"coalesce({column}, json_payload)"
         # SQL Server keeps two bytes a character, of which the wire needs one for most.
-        self._size = "datalength(json_payload) / 2" if self._server else "strlen(json_payload)"
+        self._size = f"datalength({self._text_to_send}) / 2" if self._server else f"strlen({self._text_to_send})"
         # dbt writes small letters. A function would keep SQL Server from its index, whose usual collation ignores case.
         self._status = "submission_status" if self._server else "lower(submission_status)"
 
@@ -177,9 +207,10 @@ class StateStore:
             (
                 self._state,
                 (
-                    "person_id, json_payload, current_hash, previous_json_payload, previous_hash, inflight_payload, "
-                    "inflight_full_payload, inflight_hash, inflight_batch_id, row_state, submission_status, "
-                    "submission_timestamp, api_response, error_count, last_updated"
+                    "person_id, json_payload, current_hash, partial_json_payload, partial_hash, full_json_payload, "
+                    "previous_json_payload, previous_hash, inflight_payload, inflight_full_payload, inflight_hash, "
+                    "inflight_batch_id, doubted_payloads, row_state, submission_status, submission_timestamp, "
+                    "api_response, error_count, last_updated"
                 ),
             ),
             (self._runs, "run_id, started_at, finished_at, outcome, exit_code"),
@@ -220,7 +251,7 @@ class StateStore:
         rows = self._connection.transaction(
             Statement(
                 f"update {self._state} set "
-                "inflight_payload = json_payload, "
+                f"inflight_payload = {self._text_to_send}, "
                 "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
                 "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
                 "inflight_batch_id = ?, submission_status = 'sending' "
@@ -253,8 +284,12 @@ class StateStore:
         """
         moment = now()
         statements = [self._note(attempt, answers, moment)]
-        for verdict, changes in ((Verdict.ACCEPTED, _ACCEPTED), (Verdict.REJECTED, _REJECTED)):
-            chosen = [answer for answer in answers if answer.verdict is verdict]
+        for verdict, in_doubt, changes in (
+            (Verdict.ACCEPTED, False, _ACCEPTED),
+            (Verdict.REJECTED, False, _REJECTED),
+            (Verdict.REJECTED, True, _REJECTED_IN_DOUBT),
+        ):
+            chosen = [answer for answer in answers if answer.verdict is verdict and answer.in_doubt is in_doubt]
             if chosen:
                 statements.append(self._settlement(attempt.batch_id, changes, chosen, moment))
         self._connection.transaction(*statements)

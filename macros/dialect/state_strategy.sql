@@ -1,13 +1,15 @@
 {# The incremental strategy of the state table: an update, an insert and a delete in the one transaction that dbt
-   opens around them, and never a merge. The update leaves alone what the receiver holds and what is in flight. #}
+   opens around them, and never a merge. The update leaves alone what the receiver holds and what is in flight. A row that
+   csc-submit wrote after it was read here is left as it is until the next run: what was built for it rests on what is no
+   longer so. #}
 {% macro get_incremental_csc_state_sql(arg_dict) %}
     {{- return(adapter.dispatch('csc_state_sql', 'csc_submit')(arg_dict['target_relation'], arg_dict['temp_relation'])) -}}
 {% endmacro %}
 
 {% macro csc_state_built_columns() %}
     {{- return([
-        'legacy_id', 'json_payload', 'current_hash', 'partial_json_payload'
-        , 'row_state', 'submission_status', 'last_updated'
+        'legacy_id', 'json_payload', 'current_hash'
+        , 'partial_json_payload', 'partial_hash', 'full_json_payload', 'row_state', 'submission_status', 'last_updated'
     ]) -}}
 {% endmacro %}
 
@@ -24,11 +26,17 @@
     from {{ state }} as state
     inner join {{ changed }} as changed
         on changed.person_id = state.person_id
-    where changed.row_state <> 'removed';
+    where changed.row_state <> 'removed'
+        and {{ csc_state_as_read('state') }};
 
     {{ csc_state_insert_sql(state, changed) }}
 
-    {{ csc_state_delete_sql(state, changed) }}
+    delete from state
+    from {{ state }} as state
+    inner join {{ changed }} as changed
+        on changed.person_id = state.person_id
+    where changed.row_state = 'removed'
+        and {{ csc_state_as_read('state') }};
 
     commit transaction;
 {% endmacro %}
@@ -41,11 +49,16 @@
         {%- endfor %}
     from {{ changed }} as changed
     where changed.person_id = state.person_id
-        and changed.row_state <> 'removed';
+        and changed.row_state <> 'removed'
+        and {{ csc_state_as_read('state') }};
 
     {{ csc_state_insert_sql(state, changed) }}
 
-    {{ csc_state_delete_sql(state, changed) }}
+    delete from {{ state }} as state
+    using {{ changed }} as changed
+    where changed.person_id = state.person_id
+        and changed.row_state = 'removed'
+        and {{ csc_state_as_read('state') }};
 {% endmacro %}
 
 {% macro csc_state_insert_sql(state, changed) %}
@@ -61,11 +74,9 @@
         );
 {% endmacro %}
 
-{% macro csc_state_delete_sql(state, changed) %}
-    delete from {{ state }}
-    where person_id in (
-        select changed.person_id
-        from {{ changed }} as changed
-        where changed.row_state = 'removed'
-    );
-{% endmacro %}
+{% macro csc_state_as_read(state) -%}
+    ({{ state }}.submission_timestamp = changed.submission_timestamp
+            or ({{ state }}.submission_timestamp is null and changed.submission_timestamp is null))
+        and ({{ state }}.inflight_batch_id = changed.inflight_batch_id
+            or ({{ state }}.inflight_batch_id is null and changed.inflight_batch_id is null))
+{%- endmacro %}

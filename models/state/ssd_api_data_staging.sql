@@ -16,6 +16,10 @@ with payload as (
     from {{ ref('payload') }}
 )
 
+, payload_delta as (
+    select * from {{ ref('payload_delta') }}
+)
+
 {% if state_exists() %}
 , state as (
     select * from {{ this }}
@@ -27,57 +31,65 @@ with payload as (
 )
 {% endif %}
 
--- children who left: a purge where the receiver holds them, or may; else the row goes
-, vanished as (
+-- each row of the state is read once: csc-submit may write it meanwhile
+, child as (
     select
-        state.person_id
-        , state.legacy_id
-        , {{ json_object({
-            'la_child_id': 'state.person_id'
-            , 'mis_child_id': 'state.legacy_id'
-            , 'purge': 'cast(1 as ' ~ flag_type() ~ ')'
-        }) }} as json_payload
+        coalesce(payload.person_id, state.person_id) as person_id
+        , case when payload.person_id is not null then payload.legacy_id else state.legacy_id end as legacy_id
+        , payload.json_payload
+        , payload.payload_hash
+        , state.person_id as known_person_id
+        , state.current_hash as former_hash
+        , state.partial_hash as former_partial_hash
+        , state.row_state as former_row_state
+        , state.submission_status as former_submission_status
+        , state.previous_json_payload
+        , state.inflight_payload
+        , state.inflight_batch_id
+        , state.submission_timestamp
         , case
-            -- a hash without its payload is an adopted row's, of which the receiver may hold something
-            when state.previous_json_payload is null and state.previous_hash is null
-                and state.inflight_payload is null then 'removed'
-            else 'deleted'
+            when state.person_id is null then 'new'
+            when payload.person_id is null and (
+                state.previous_json_payload is not null
+                -- a hash without its payload is an adopted row's, of which the receiver may hold something
+                or state.previous_hash is not null
+                or state.inflight_payload is not null
+                or state.doubted_payloads is not null
+            ) then 'deleted'
+            when payload.person_id is null then 'removed'
+            when state.previous_json_payload is null then 'new'
+            when state.previous_hash = payload.payload_hash and state.doubted_payloads is null then 'unchanged'
+            else 'updated'
         end as row_state
-    from state
-    where not exists (
-            select 1
-            from payload
-            where payload.person_id = state.person_id
-        )
+        , case when payload.person_id is not null and {{ is_behind('payload.payload_hash') }} then 1 else 0 end as is_behind
+    from payload
+    full join state
+        on state.person_id = payload.person_id
+    where payload.person_id is not null
         -- the receiver took the purge: the row stays, to say so
-        and not (
-            lower(state.row_state) = 'deleted'
-            and lower(state.submission_status) = 'sent'
+        or not (
+            coalesce(lower(state.row_state), '') = 'deleted'
+            and coalesce(lower(state.submission_status), '') = 'sent'
         )
 )
 
+-- children who left: a purge where the receiver holds them, or may; else the row goes
 , wanted as (
     select
-        payload.person_id
-        , payload.legacy_id
-        , payload.json_payload
-        , payload.payload_hash as current_hash
-        , case
-            when state.previous_json_payload is null then 'new'
-            when state.previous_hash = payload.payload_hash then 'unchanged'
-            else 'updated'
-        end as row_state
-    from payload
-    left join state
-        on state.person_id = payload.person_id
+        child.person_id
+        , child.legacy_id
+        , child.json_payload
+        , child.payload_hash as current_hash
+    from child
+    where child.json_payload is not null
     union all
     select
-        vanished.person_id
-        , vanished.legacy_id
-        , vanished.json_payload
-        , {{ sha256('vanished.json_payload') }} as current_hash
-        , vanished.row_state
-    from vanished
+        child.person_id
+        , child.legacy_id
+        , {{ purge_of_child() }} as json_payload
+        , {{ sha256(purge_of_child()) }} as current_hash
+    from child
+    where child.json_payload is null
 )
 
 , decided as (
@@ -86,45 +98,70 @@ with payload as (
         , wanted.legacy_id
         , wanted.json_payload
         , wanted.current_hash
-        , wanted.row_state
+        , payload_delta.partial_json_payload
+        , payload_delta.partial_hash
+        , payload_delta.full_json_payload
+        , child.row_state
+        , child.inflight_batch_id
+        , child.submission_timestamp
         , case
-            when state.inflight_payload is not null then 'sending'
-            when wanted.row_state = 'unchanged' then 'sent'
-            when lower(state.submission_status) in ('error', 'held') and state.current_hash = wanted.current_hash
-                then lower(state.submission_status)
+            when child.inflight_payload is not null then 'sending'
+            when child.row_state = 'unchanged' then 'sent'
+            when lower(child.former_submission_status) in ('error', 'held') and child.former_hash = wanted.current_hash
+                then lower(child.former_submission_status)
             else 'pending'
         end as submission_status
         , case
-            when state.person_id is null then 1
-            when state.current_hash is null or state.current_hash <> wanted.current_hash then 1
+            when child.known_person_id is null then 1
+            when child.former_hash is null or child.former_hash <> wanted.current_hash then 1
+            when child.former_partial_hash <> payload_delta.partial_hash then 1
+            when child.former_partial_hash is null and payload_delta.partial_hash is not null then 1
+            when child.former_partial_hash is not null and payload_delta.partial_hash is null then 1
             else 0
         end as is_rebuilt
-        , state.row_state as former_row_state
-        , state.submission_status as former_submission_status
-    from wanted
-    left join state
-        on state.person_id = wanted.person_id
+        , child.former_row_state
+        , child.former_submission_status
+    from child
+    inner join wanted
+        on wanted.person_id = child.person_id
+    -- only what was worked out from the row as it is
+    left join payload_delta
+        on payload_delta.person_id = child.person_id
+        and child.is_behind = 1
+        and (payload_delta.submission_timestamp = child.submission_timestamp
+            or (payload_delta.submission_timestamp is null and child.submission_timestamp is null))
+        and (payload_delta.inflight_batch_id = child.inflight_batch_id
+            or (payload_delta.inflight_batch_id is null and child.inflight_batch_id is null))
+    {%- if payload_mode() == 'delta' %}
+    -- what csc-submit wrote since then leaves the row to the next run
+    where child.is_behind = 0
+        or payload_delta.person_id is not null
+    {%- endif %}
 )
 
--- only rows that change: a second run finds none
+-- Only rows that change: a second run finds none. The batch and the time are what csc-submit last wrote: the row is left
+-- alone where they are others by the time this is written.
 select
     cast(decided.person_id as {{ text_type(48) }}) as person_id
     , cast(decided.legacy_id as {{ text_type(48) }}) as legacy_id
     , cast(decided.json_payload as {{ text_type() }}) as json_payload
     , cast(decided.current_hash as {{ hash_type() }}) as current_hash
-    , cast(null as {{ text_type() }}) as partial_json_payload
+    , cast(decided.partial_json_payload as {{ text_type() }}) as partial_json_payload
     , cast(null as {{ text_type() }}) as previous_json_payload
     , cast(null as {{ hash_type() }}) as previous_hash
     , cast(null as {{ text_type() }}) as inflight_payload
     , cast(null as {{ text_type() }}) as inflight_full_payload
     , cast(null as {{ hash_type() }}) as inflight_hash
-    , cast(null as {{ text_type(36) }}) as inflight_batch_id
+    , cast(decided.inflight_batch_id as {{ text_type(36) }}) as inflight_batch_id
     , cast(decided.row_state as {{ text_type(20) }}) as row_state
     , cast(decided.submission_status as {{ text_type(20) }}) as submission_status
-    , cast(null as {{ timestamp_type() }}) as submission_timestamp
+    , cast(decided.submission_timestamp as {{ timestamp_type() }}) as submission_timestamp
     , cast(null as {{ text_type() }}) as api_response
     , cast(0 as int) as error_count
     , {{ now_utc() }} as last_updated
+    , cast(decided.partial_hash as {{ hash_type() }}) as partial_hash
+    , cast(decided.full_json_payload as {{ text_type() }}) as full_json_payload
+    , cast(null as {{ text_type() }}) as doubted_payloads
 from decided
 where decided.is_rebuilt = 1
     or coalesce(decided.former_row_state, '') <> decided.row_state

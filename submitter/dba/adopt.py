@@ -41,6 +41,9 @@ COLUMNS = (
     ("api_response", "nvarchar(max)", "varchar"),
     ("error_count", "int", "integer"),
     ("last_updated", "datetime2(3)", "timestamp"),
+    ("partial_hash", "binary(32)", "blob"),
+    ("full_json_payload", "nvarchar(max)", "varchar"),
+    ("doubted_payloads", "nvarchar(max)", "varchar"),
 )
 _ADOPTED = {"inflight_payload", "inflight_full_payload", "inflight_hash", "inflight_batch_id", "error_count"}
 
@@ -187,6 +190,9 @@ class _Adoption:
                 f", previous_hash = case when {_ACCEPTED} then {hashed}"
                 f" when not ({_PURGED}) and {maybe} then {hashed} end"
                 f", current_hash = case when {_ACCEPTED} then {hashed} end"
+                # so that the next payload takes back what of it is no more
+                f", doubted_payloads = case when not ({_ACCEPTED}) and not ({_PURGED}) and {maybe}"
+                " and json_payload like '{%}' then json_payload end"
                 # the next dbt build decides about those; until then csc-submit leaves them alone
                 f", row_state = case when {_ACCEPTED} then 'unchanged' when {_PURGED} then 'deleted' else 'new' end"
                 f", submission_status = case when {_ACCEPTED} or ({_PURGED}) then 'sent' else 'held' end"

@@ -13,6 +13,10 @@ BUILDER, SENDER = "csc_builder", "csc_sender"
 
 # What the submitter writes; `person_id`, `json_payload` and `current_hash` are dbt's alone.
 WRITTEN_STATE = (
+    "partial_json_payload",
+    "partial_hash",
+    "full_json_payload",
+    "doubted_payloads",
     "previous_json_payload",
     "previous_hash",
     "inflight_payload",

@@ -39,6 +39,7 @@ _FOLDERS = {  # what dbt reads of a project, by its settings, with dbt's default
 _FILES = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml")
 _ANALYSIS = "csc_submit_sql_script_state"
 _STATE_MODEL = "ssd_api_data_staging"
+_OWN_TABLES = "csc"  # the source of what earlier nights have written
 _LINES_OF_DBT = 15
 
 
@@ -167,7 +168,7 @@ def _project(manifest: dict[str, Any], copy: Path, schema: str) -> Project:
     (analysis,) = (node for node in nodes.values() if node["name"] == _ANALYSIS)
     return Project(
         schema,
-        tuple(sorted({source["schema"] for source in sources})),
+        tuple(sorted({source["schema"] for source in sources if source["source_name"] != _OWN_TABLES})),
         tuple(_seed(node, copy) for node in seeds),
         tuple(_model(node, names) for node in models),
         _CHANGED,

@@ -115,6 +115,14 @@ CASES = [
     Case("is_json_array", ("'\"a\"'",), 0, condition=True),
     Case("is_json_array", ("''",), 0, condition=True),
     Case("is_json_array", (NO_TEXT,), 0, condition=True),
+    Case("exact", (said("'aA'", "{e_acute}"),), "aA\N{LATIN SMALL LETTER E WITH ACUTE}"),
+    Case("exact", (NO_TEXT,), None),
+    Case("valid_json", ("'{\"a\":1}'",), '{"a":1}'),
+    Case("valid_json", ("'{\"a\":1'",), None),
+    Case("valid_json", ("''",), None),
+    Case("valid_json", (NO_TEXT,), None),
+    Case("json_joined", ("'{\"a\":1}'", '\'{"b":["}"]}\''), '{"a":1,"b":["}"]}'),
+    Case("json_joined", ("'{\"a\":1}'", NO_TEXT), '{"a":1}'),
     Case("leading_code", ("'a4 - placed'", 2), "A4"),
     Case("leading_code", ("'A4-placed'", 6), "A4"),
     Case("leading_code", ("'a4: placed'", 6), "A4"),
@@ -210,6 +218,24 @@ CODES_CASES = [
     CodesCase("[]", frozenset()),
     CodesCase("[20]", frozenset()),
 ]
+
+# An object and an array, and what json_members and json_elements make of each: rows in order of name or position.
+MEMBERS_TEXT = (
+    '{"t":"it\'s \\"q\\" \\\\ \\u0001 \\n","T":"","n":-1.5,"f":false,"z":null,'
+    '"o":{"a":[1, {"b":"]"}]},"l":["x"],"e":{}}'
+)
+MEMBERS = [
+    ("T", "", "scalar"),
+    ("e", {}, "object"),
+    ("f", False, "scalar"),
+    ("l", ["x"], "array"),
+    ("n", -1.5, "scalar"),
+    ("o", {"a": [1, {"b": "]"}]}, "object"),
+    ("t", 'it\'s "q" \\ \x01 \n', "scalar"),
+    ("z", None, "scalar"),
+]
+ELEMENTS_TEXT = '[{"a":"]"}, 1, null, "{", [{"b":1}], {}, {"c":[{"d":2}]}]'
+ELEMENTS = [(0, {"a": "]"}), (5, {}), (6, {"c": [{"d": 2}]})]
 
 HASHED_TEXTS = ("'a'", "'A'", "''", said("{e_acute}", "{emoji}"), "{long}")
 

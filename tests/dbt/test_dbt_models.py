@@ -98,7 +98,7 @@ def test_every_model_and_column_is_described_and_every_model_tested(built: Road)
 
 
 def test_every_source_column_that_is_read_is_described(built: Road) -> None:
-    sources = read(built, "manifest.json")["sources"].values()
+    sources = [source for source in read(built, "manifest.json")["sources"].values() if source["source_name"] == "ssd"]
     assert len(sources) == 19
     for source in sources:
         assert source["description"].strip(), source["name"]

@@ -17,13 +17,14 @@ import pytest
 from road_stage import STATE, Road
 
 from submitter.duckdb_connection import DuckDbConnection
+from submitter.receiver.store import ChildStore
 from submitter.state import Answered, Attempt, RunStart, StateStore, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 GONE = None  # the child is not in the payload, or its row not in the state
-STATE_MODELS = ("--select", "path:models/state")
+STATE_MODELS = ("--select", "path:models/delta", "path:models/state")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,36 @@ STORIES = {
     "returns while the purge is in flight, which is then rejected": story(
         "A: new pending, accept", "-: deleted pending, post", "A: unchanged sending, rejected", "A: unchanged sent"
     ),
+    "cut off, undone, then refused": story(
+        "A: new pending, accept",
+        "B: updated pending, post",
+        "A: unchanged sending, refused",
+        "A: updated pending, accept",
+    ),
+    "cut off, then refused, undone": story(
+        "A: new pending, accept",
+        "B: updated pending, post and refused",
+        "A: updated pending, accept",
+        "A: unchanged sent",
+    ),
+    "cut off when new, then refused, then leaves": story(
+        "A: new pending, post", "A: new sending, refused", "-: deleted pending, accept", "-: deleted sent"
+    ),
+    "cut off, then refused, unchanged": story(
+        "A: new pending, accept",
+        "B: updated pending, post and refused",
+        "B: updated error, accept",
+        "B: unchanged sent",
+    ),
+    "returns while the purge is in flight, which is then refused": story(
+        "A: new pending, accept",
+        "-: deleted pending, post",
+        "A: unchanged sending, refused",
+        "A: updated pending, accept",
+    ),
+    "leaves in flight, then refused": story(
+        "A: new pending, post", "-: deleted sending, refused", "-: deleted pending, accept", "-: deleted sent"
+    ),
     "leaves in flight, then found accepted": story(
         "A: new pending, post", "-: deleted sending, accepted", "-: deleted pending, accept", "-: deleted sent"
     ),
@@ -133,6 +164,8 @@ class Authority:
     road: Road
     held: dict[str, str] = field(default_factory=dict)
     posted: dict[str, str] = field(default_factory=dict)
+    built: dict[str, str] = field(default_factory=dict)  # the whole payload of what was posted
+    receiver: ChildStore = field(default_factory=ChildStore)
 
     def build(self, payloads: dict[str, str], *arguments: str) -> None:
         """Put these payloads where the state model finds them, and run it."""
@@ -164,18 +197,24 @@ class Authority:
             store.start_run(RunStart("run", "host", "user", "1", "https://x", "999", "full"), len(person_ids))
             records = store.take_off("batch", person_ids)
         self.posted |= {record.person_id: record.payload for record in records if record.person_id in person_ids}
+        built = dict(self.road.execute(f"select person_id, json_payload from {STATE}"))
+        self.built |= {person_id: built[person_id] for person_id in person_ids}
 
-    def settle(self, verdicts: dict[str, Verdict]) -> None:
+    def settle(self, verdicts: dict[str, Verdict], in_doubt: set[str]) -> None:
         for person_id, verdict in verdicts.items():
-            posted = self.posted.pop(person_id)
+            posted = json.loads(self.posted.pop(person_id))
             if verdict is Verdict.ACCEPTED:
-                self.held[person_id] = posted
-                if json.loads(posted)["purge"]:
+                self.receiver.receive(posted)
+                self.held[person_id] = self.built.pop(person_id)
+                if posted["purge"]:
                     del self.held[person_id]
         with closing(DuckDbConnection(self.road.database, "1GB")) as connection:
             StateStore(connection, "csc", "ssd_api_data_staging").settle(
                 Attempt("run", "batch", 1, 200, "request", 1),
-                [Answered(person_id, verdict, "said") for person_id, verdict in verdicts.items()],
+                [
+                    Answered(person_id, verdict, "said", in_doubt=person_id in in_doubt)
+                    for person_id, verdict in verdicts.items()
+                ],
             )
 
     def act(self, events: dict[str, str]) -> None:
@@ -188,10 +227,11 @@ class Authority:
         for person_id, said in words.items():
             if {"accept", "accepted"} & set(said):
                 verdicts[person_id] = Verdict.ACCEPTED
-            if {"reject", "rejected"} & set(said):
+            if {"reject", "rejected", "refused"} & set(said):
                 verdicts[person_id] = Verdict.REJECTED
         if verdicts:
-            self.settle(verdicts)
+            # refused now, and perhaps taken before
+            self.settle(verdicts, {person_id for person_id, said in words.items() if "refused" in said})
         for person_id, said in words.items():
             if "hold" in said:
                 self.road.execute(f"update {STATE} set submission_status = 'held' where person_id = ?", [person_id])
@@ -248,7 +288,8 @@ def test_the_state_over_many_nights(authority: Authority) -> None:
             was = before.get(name, row)
             untouched = ("previous_hash", "inflight_full_payload", "inflight_hash", "inflight_batch_id", "error_count")
             assert [row[column] for column in untouched] == [was[column] for column in untouched], name
-            same = all(row[column] == was[column] for column in ("current_hash", "row_state", "submission_status"))
+            read = ("current_hash", "partial_hash", "row_state", "submission_status")
+            same = all(row[column] == was[column] for column in read)
             assert (row["last_updated"] == was["last_updated"]) is same, name
 
         if night == NIGHTS - 2:  # everything is under way: a second run changes nothing, and nothing is rebuilt

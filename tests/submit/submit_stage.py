@@ -26,7 +26,8 @@ STATE_COLUMNS = (
     "person_id varchar, legacy_id varchar, json_payload varchar, current_hash blob, partial_json_payload varchar, "
     "previous_json_payload varchar, previous_hash blob, inflight_payload varchar, inflight_full_payload varchar, "
     "inflight_hash blob, inflight_batch_id varchar, row_state varchar, submission_status varchar, "
-    "submission_timestamp timestamp, api_response varchar, error_count integer, last_updated timestamp"
+    "submission_timestamp timestamp, api_response varchar, error_count integer, last_updated timestamp, "
+    "partial_hash blob, full_json_payload varchar, doubted_payloads varchar"
 )
 RUN_COLUMNS = (
     "run_id varchar, started_at timestamp, finished_at timestamp, host varchar, os_user varchar, "

@@ -159,7 +159,7 @@ def test_the_audit_trail_says_what_left_when_and_what_came_back(
         "select endpoint, la_code, payload_mode, pending_count, accepted_count, rejected_count, unknown_count, "
         "outcome, exit_code, program_version is not null, finished_at >= started_at from csc.submission_run"
     )
-    assert runs == [(receiver.base_url, "999", "full", 2, 1, 1, 0, "done", 1, True, True)]
+    assert runs == [(receiver.base_url, "999", "delta", 2, 1, 1, 0, "done", 1, True, True)]
     events = state.execute(
         "select person_id, event, http_status, request_id is not null, receipt is not null, reason, payload_hash "
         "from csc.submission_event where person_id = 'p1'"
