@@ -89,7 +89,7 @@ class LiveDatabase:
         for seconds in (1, 3, 10, 30, None):
             try:
                 self.execute(f"create database {name}")
-            except Exception:
+            except Exception:  # noqa: PERF203 - a database a module
                 if seconds is None:
                     raise
                 time.sleep(seconds)
