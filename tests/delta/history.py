@@ -260,10 +260,13 @@ class History:
     days: tuple[Day, ...]
 
     def smaller(self) -> Iterator[History]:
-        """Return every history with one thing less: a day, a change, an outcome that is not acceptance."""
+        """Return every history with something less: days, changes, an outcome that is not acceptance."""
         for at, day in enumerate(self.days):
             before, after = self.days[:at], self.days[at + 1 :]
             yield History(before + after)
+            yield History((*before, day))
+            yield History((*before, replace(day, changes=()), *after))
+            yield History((*before, replace(day, changes=day.changes[: len(day.changes) // 2]), *after))
             for which in range(len(day.changes)):
                 less = day.changes[:which] + day.changes[which + 1 :]
                 yield History((*before, replace(day, changes=less), *after))
