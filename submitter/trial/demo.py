@@ -13,7 +13,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,12 @@ from rich.table import Table
 from submitter.project_files import project_root
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
+from submitter.receiver.store import ChildStore
 from submitter.settings import Settings
 from submitter.trial import ssd
 from submitter.trial.cin_census import read_cin_census
+from submitter.trial.day_end import day_end, evening
+from submitter.trial.days import SsdDays
 from submitter.trial.errors import TrialError
 from submitter.trial.invent import invented_children
 from submitter.trial.returns import combined
@@ -37,11 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from submitter.receiver.serve import RunningReceiver
+    from submitter.receiver.store import Mode
+    from submitter.trial.day_end import DayEnd
     from submitter.trial.returns import CombinedReturns
 
 NO_UNIT_TESTS = "--exclude-resource-type=unit_test"  # they test the models, not an authority's data
 DATABASE_NAME = "children.duckdb"
 SSD_SCHEMA = "ssd"
+GONE_SCHEMA = "ssd_gone"
 CSC_SCHEMA = "csc"
 STATE = f"{CSC_SCHEMA}.ssd_api_data_staging"
 SUBMIT_REJECTED = 1
@@ -76,6 +82,14 @@ class Source:
     def from_returns(self) -> bool:
         """Whether a real return is loaded rather than children invented."""
         return self.cin_census is not None or self.ssda903 is not None
+
+
+@dataclass(frozen=True)
+class Days:
+    """How many days the demo plays, None for the first one alone, and what kind of receiver it plays against."""
+
+    number: int | None = None
+    mode: Mode = "merge"
 
 
 @dataclass(frozen=True)
@@ -227,8 +241,8 @@ def outcome(database: Path, receiver: RunningReceiver) -> Outcome:
         )
 
 
-def show(console: Console, result: Outcome, clock: Clock, database: Path, notes: list[str]) -> None:
-    """Print the one table, and what to do next."""
+def show(console: Console, result: Outcome, clock: Clock) -> None:
+    """Print the one table."""
     table = Table(title="From the SSD to the receiver", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -243,6 +257,10 @@ def show(console: Console, result: Outcome, clock: Clock, database: Path, notes:
     for step, seconds in clock.seconds.items():
         table.add_row(f"seconds: {step}", f"{seconds:.1f}")
     console.print(table)
+
+
+def show_next(console: Console, database: Path, notes: list[str]) -> None:
+    """Print what was noticed, and what to do next."""
     for line in (
         *notes,
         "",
@@ -260,10 +278,22 @@ def show(console: Console, result: Outcome, clock: Clock, database: Path, notes:
 
 @click.command(short_help="Try the whole road on this machine: invented children or a return you have.")
 @click.option("--children", default=1000, show_default=True, type=click.IntRange(1), help="How many to invent.")
-@click.option("--seed", default=1, show_default=True, help="The same seed invents the same children.")
+@click.option("--seed", default=1, show_default=True, help="The same seed invents the same children and days.")
 @click.option("--cin-census", type=click.Path(path_type=Path), help="A CIN census return (XML) to load instead.")
 @click.option("--ssda903", type=click.Path(path_type=Path), help="A folder of SSDA903 CSV files to load instead.")
 @click.option("--run-date", type=click.DateTime(["%Y-%m-%d"]), help="The day the run is for. [default: today]")
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    help="Go on for so many days: some per cent of the children change each day, and what changed is sent.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["merge", "replace"]),
+    default="merge",
+    show_default=True,
+    help="What the receiver does with attributes that a record does not send.",
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -271,8 +301,16 @@ def show(console: Console, result: Outcome, clock: Clock, database: Path, notes:
     show_default=True,
     help="Where the database and dbt's files go.",
 )
-def demo(  # noqa: PLR0913, PLR0917 - one parameter an option
-    children: int, seed: int, cin_census: Path | None, ssda903: Path | None, run_date: datetime | None, folder: Path
+def demo(  # noqa: PLR0913 - one parameter an option
+    *,
+    children: int,
+    seed: int,
+    cin_census: Path | None,
+    ssda903: Path | None,
+    run_date: datetime | None,
+    days: int | None,
+    mode: Mode,
+    folder: Path,
 ) -> None:
     """Fill an embedded database with SSD tables, build the payloads, send them to a stand-in receiver.
 
@@ -282,15 +320,16 @@ def demo(  # noqa: PLR0913, PLR0917 - one parameter an option
     day = run_date.date() if run_date else datetime.now().astimezone().date()
     console = Console()
     try:
-        run_demo(console, source, day, folder.resolve())
+        run_demo(console, source, day, folder.resolve(), Days(days, mode))
     except TrialError as error:
         raise click.ClickException(str(error)) from error
 
 
-def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> Outcome:
-    """Do the steps one after the other and print the table.
+def run_demo(console: Console, source: Source, run_date: date, folder: Path, days: Days) -> Outcome:
+    """Do the steps one after the other and print the table, then a line a day.
 
-    Raises TrialError when a return cannot be read, the database is in use, or a step fails.
+    Raises TrialError when a return cannot be read, the database is in use, a step fails, or the receiver holds anything
+    else than what was built at the end of a day.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / DATABASE_NAME
@@ -304,16 +343,65 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path) -> 
             ) from error
     write_profile(folder, database)
     with clock.step("dbt build"):
-        run_or_fail(dbt_command(folder, run_date, "build", NO_UNIT_TESTS), dict(os.environ), "dbt build", (0,))
-    config = ReceiverConfig()
-    with serve(config) as receiver:
+        build(folder, run_date)
+    unequal = 0
+    with serve(store=ChildStore(days.mode)) as receiver:
+        with looked_into(database) as connection:
+            before = evening(connection, CSC_SCHEMA)
         with clock.step("csc-submit"):
-            run_or_fail(
-                submit_command(folder),
-                submit_environment(receiver, config),
-                "csc-submit",
-                (0, SUBMIT_REJECTED),
-            )
+            submit(folder, receiver)
         result = outcome(database, receiver)
-    show(console, result, clock, database, notes)
+        show(console, result, clock)
+        if days.number:
+            with looked_into(database) as connection:
+                first = day_end(connection, CSC_SCHEMA, receiver.store, before, 1, run_date, result.people)
+            for end in (first, *later_days(folder, source.seed, run_date, days.number, receiver)):
+                console.print(str(end), highlight=False, soft_wrap=True)
+                unequal += end.unequal > 0
+    show_next(console, database, notes)
+    if unequal:
+        raise TrialError(f"On {unequal} of {days.number} days the receiver did not hold what was built.")
     return result
+
+
+@contextmanager
+def looked_into(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the demo's database between its steps. Raises TrialError when another program has it."""
+    try:
+        connection = duckdb.connect(str(database))
+    except duckdb.IOException as error:
+        raise TrialError(f"{database} cannot be opened. Close the programs that use it, then try again.") from error
+    with connection:
+        yield connection
+
+
+def build(folder: Path, run_date: date) -> None:
+    """Run dbt build. Raises TrialError when it fails."""
+    run_or_fail(dbt_command(folder, run_date, "build", NO_UNIT_TESTS), dict(os.environ), "dbt build", (0,))
+
+
+def submit(folder: Path, receiver: RunningReceiver) -> None:
+    """Run csc-submit. Raises TrialError when it fails; some children rejected are no failure."""
+    environment = submit_environment(receiver, ReceiverConfig())
+    run_or_fail(submit_command(folder), environment, "csc-submit", (0, SUBMIT_REJECTED))
+
+
+def later_days(
+    folder: Path, seed: int, first_day: date, number_of_days: int, receiver: RunningReceiver
+) -> Iterator[DayEnd]:
+    """Play the second day and those after it: the SSD changes, dbt builds, csc-submit sends; yield each day's end."""
+    database = folder / DATABASE_NAME
+    work = SsdDays(SSD_SCHEMA, GONE_SCHEMA, seed)
+    for number in range(2, number_of_days + 1):
+        today = first_day + timedelta(days=number - 1)
+        with looked_into(database) as connection:
+            if number == 2:  # noqa: PLR2004 - nobody has left yet
+                work.begin(connection)
+            changed = work.work(connection, number, today)
+        build(folder, today)
+        with looked_into(database) as connection:
+            before = evening(connection, CSC_SCHEMA)
+        submit(folder, receiver)
+        with looked_into(database) as connection:
+            end = day_end(connection, CSC_SCHEMA, receiver.store, before, number, today, changed)
+        yield end

@@ -85,7 +85,7 @@ _WORDS = ("see case notes", "entered by the duty team", "as recorded (old list)"
 _LONG_TEXT = 5_000
 
 
-def soiled(records: Iterable[Record], seed: int) -> Iterator[Record]:
+def soiled(records: Iterable[Record], seed: int | str) -> Iterator[Record]:
     """Yield the records, a few per cent of them spoiled and a few twice; the same for the same seed.
 
     Text keeps to the lengths of its columns, and primary keys are neither lost nor changed but for blanks.

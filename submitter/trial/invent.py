@@ -35,28 +35,32 @@ _LIVES = (
 )
 
 
-def invented_children(children: int, seed: int, run_date: date) -> Iterator[Record]:
+def invented_children(
+    children: int, seed: int | str, run_date: date, first: int = 1, workers: int = 0
+) -> Iterator[Record]:
     """Yield the SSD records of that many invented children, a child at a time.
 
     The same arguments give the same records; more children with the same seed begin with the same ones. Dates are
     set about `run_date`, so that about 60 % of the children are in the cohort of that day. From 1,000 children on,
     every block of the payload and every code of every code set occurs. A few per cent of the records are spoiled
     (see dirt), and one child in 300 has a person id that the receiver refuses.
+
+    Children who join others are numbered from `first`; so many `workers` are known already.
     """
-    return soiled(_Inventor(seed, run_date).records(children), seed)
+    return soiled(_Inventor(seed, run_date, workers).records(first, children), seed)
 
 
 class _Inventor:
-    def __init__(self, seed: int, run_date: date) -> None:
+    def __init__(self, seed: int | str, run_date: date, workers: int) -> None:
         self._draw = Draw(seed)
         self._today = run_date
         self._window_start = window_start(run_date)
-        self._make = RecordMaker(self._draw, run_date)
+        self._make = RecordMaker(self._draw, run_date, workers)
         # every life comes round in its share, so that small trials have rare ones too
         self._lives = Deck(self._draw, [life for life, share in _LIVES for _ in range(share // 5)])
 
-    def records(self, children: int) -> Iterator[Record]:
-        for number in range(1, children + 1):
+    def records(self, first: int, children: int) -> Iterator[Record]:
+        for number in range(first, first + children):
             if number % _CHILDREN_A_WORKER == 1:
                 yield self._make.worker()
             yield from self._child(number)

@@ -71,10 +71,20 @@ class Span:
     end: date | None
 
 
+def upn(draw: Draw, number: int) -> str:
+    """Return a unique pupil number for the child of that number."""
+    return f"{draw.pick(_UPN_LETTERS)}999{number:07d}{draw.below(100):02d}"
+
+
+def postcode(draw: Draw) -> str:
+    """Return a postcode of an area that does not exist."""
+    return f"ZZ{1 + draw.below(99)} {draw.below(10)}{draw.pick('ABDEFGHJLN')}{draw.pick('PQRSTUWXYZ')}"
+
+
 class RecordMaker:
     """Makes records of children invented for a run date."""
 
-    def __init__(self, draw: Draw, today: date) -> None:
+    def __init__(self, draw: Draw, today: date, workers: int = 0) -> None:
         self._draw = draw
         self._today = today
         self._window_start = window_start(today)
@@ -83,7 +93,7 @@ class RecordMaker:
         self._care_endings = Deck(draw, [code for code in codes["cla_end_reason"] if code != "X1"])
         changes = [code for code in codes["cla_start_reason"] if code not in {"S", "L"}]
         self._placement_changes = Deck(draw, changes)
-        self._workers = 0
+        self._workers = workers
 
     def person(self, child: Child) -> Record:
         """Return the row of ssd_person."""
@@ -96,7 +106,7 @@ class RecordMaker:
             {
                 "pers_legacy_id": f"M{900_000_000 + child.number * 7}",
                 "pers_person_id": child.person_id,
-                "pers_upn": None if upn_unknown else self._upn(child.number),
+                "pers_upn": None if upn_unknown else upn(draw, child.number),
                 "pers_forename": "Unborn" if unborn else draw.pick(_FORENAME_STARTS) + draw.pick(_FORENAME_ENDS),
                 "pers_surname": draw.pick(_SURNAME_STARTS) + draw.pick(_SURNAME_ENDS),
                 "pers_sex": "U" if unborn else self._codes["sex"].deal(),
@@ -129,14 +139,11 @@ class RecordMaker:
                 )
         if child.born is not None and draw.chance(0.1):
             for _ in range(1 + draw.below(2)):
-                yield self._linked_identifier(child, "Former Unique Pupil Number", self._upn(child.number))
+                yield self._linked_identifier(child, "Former Unique Pupil Number", upn(draw, child.number))
         if draw.chance(0.05):
             yield self._linked_identifier(child, "NHS Number", f"999{child.number:07d}")
         if child.born is not None and draw.chance(0.01):
             yield self.immigration_status(child, draw.pick(_OTHER_STATUSES))
-
-    def _upn(self, number: int) -> str:
-        return f"{self._draw.pick(_UPN_LETTERS)}999{number:07d}{self._draw.below(100):02d}"
 
     def _linked_identifier(self, child: Child, kind: str, value: str) -> Record:
         return Record(
@@ -184,15 +191,11 @@ class RecordMaker:
                     "addr_address_type": draw.pick(("Home", "Placement", "Temporary")),
                     "addr_address_start_date": start,
                     "addr_address_end_date": None,
-                    "addr_address_postcode": self._postcode(),
+                    "addr_address_postcode": postcode(self._draw),
                     "addr_address_json": json.dumps(address) if position else None,
                 },
             )
             start = draw.day(start, self._today)
-
-    def _postcode(self) -> str:
-        draw = self._draw
-        return f"ZZ{1 + draw.below(99)} {draw.below(10)}{draw.pick('ABDEFGHJLN')}{draw.pick('PQRSTUWXYZ')}"
 
     def referral(self, child: Child, span: Span, referral_id: str | None = None) -> Iterator[Record]:
         """Yield a referral with its workers, assessments, plans, enquiries and conferences."""
@@ -414,7 +417,7 @@ class RecordMaker:
                 "clap_cla_placement_urn": f"SC{draw.below(1_000_000):06d}",
                 "clap_cla_placement_distance": round(draw.below(2000) / 10, 1),
                 "clap_cla_placement_provider": draw.pick(_PROVIDERS),
-                "clap_cla_placement_postcode": self._postcode(),
+                "clap_cla_placement_postcode": postcode(self._draw),
                 "clap_cla_placement_end_date": span.end,
                 "clap_cla_placement_change_reason": (
                     self._codes["placement_change_reason"].deal() if changed else None

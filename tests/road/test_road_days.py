@@ -1,0 +1,150 @@
+"""Days of change: the receiver holds what was built at the end of each, and a demo whose receiver does not says so."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+from road_stage import environment_without_settings
+
+from submitter.receiver.store import ChildStore
+from submitter.reference import ssd_tables
+from submitter.trial.days import SsdDays
+from submitter.trial.demo import demo
+from submitter.trial.invent import invented_children
+from submitter.trial.ssd import create_tables, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from submitter.receiver.store import Child
+
+TODAY = date(2026, 3, 15)
+LINE = re.compile(
+    r"^day (?P<number>\d+), (?P<day>[\d-]+): changed (?P<changed>\d+), sent (?P<sent>\d+) \((?P<full>\d+) full, "
+    r"(?P<partial>\d+) partial\), purged (?P<purged>\d+), rejected (?P<rejected>\d+), (?P<bytes>[\d,]+) bytes "
+    r"instead of (?P<payload_bytes>[\d,]+), (?P<verdict>equal|NOT equal: \d+ children)$",
+    flags=re.MULTILINE,
+)
+ARGUMENTS = ("--children", "80", "--seed", "7", "--run-date", TODAY.isoformat())
+
+
+def lines(text: str) -> list[dict[str, str]]:
+    return [match.groupdict() for match in LINE.finditer(text)]
+
+
+def total(found: list[dict[str, str]], name: str) -> int:
+    return sum(int(line[name].replace(",", "")) for line in found)
+
+
+@pytest.mark.parametrize(("mode", "days"), [("merge", 4), ("replace", 3)])
+def test_the_receiver_holds_what_was_built_at_the_end_of_every_day(tmp_path: Path, mode: str, days: int) -> None:
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "submitter", "demo", "--folder", str(tmp_path), *ARGUMENTS),
+            *("--days", str(days), "--mode", mode),
+        ],
+        env=environment_without_settings(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    found = lines(finished.stdout)
+    assert [line["day"] for line in found] == [(TODAY + timedelta(number)).isoformat() for number in range(days)]
+    assert [line["verdict"] for line in found] == ["equal"] * days
+    first, *later = found
+    assert (first["changed"], first["partial"], first["purged"], first["rejected"]) == ("80", "0", "0", "1")
+    assert first["bytes"] == first["payload_bytes"]
+    assert 0 < total(later, "sent") < total([first], "sent")
+    assert total(later, "partial") > 0
+    assert total(later, "purged") > 0
+    assert total(later, "bytes") < total(later, "payload_bytes")
+    assert "Look into it" in finished.stdout
+
+
+def test_a_receiver_that_holds_something_else_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(os.environ) - set(environment_without_settings()):
+        monkeypatch.delenv(name)
+    receive = ChildStore.receive
+
+    def receive_all_but_purges(self: ChildStore, child: Child) -> None:
+        if not child["purge"]:
+            receive(self, child)
+
+    monkeypatch.setattr(ChildStore, "receive", receive_all_but_purges)
+    finished = CliRunner().invoke(demo, [*ARGUMENTS, "--folder", str(tmp_path), "--days", "2"])
+    assert finished.exit_code == 1
+    assert [line["verdict"][:9] for line in lines(finished.output)] == ["equal", "NOT equal"]
+    assert "Error: On 1 of 2 days the receiver did not hold what was built." in finished.output
+    assert "Traceback" not in finished.output
+
+
+class Authority:
+    """SSD tables in memory."""
+
+    def __init__(self, seed: int = 7) -> None:
+        self.connection = duckdb.connect()
+        create_tables(self.connection, "ssd")
+        load(self.connection, "ssd", invented_children(80, 7, TODAY))
+        self.days = SsdDays("ssd", "gone", seed)
+        self.days.begin(self.connection)
+
+    def play(self, days: int) -> list[int]:
+        return [self.days.work(self.connection, number, TODAY + timedelta(number)) for number in range(2, days + 2)]
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        return {
+            table: self.connection.execute(f"select * from ssd.{table} order by all").fetchall()
+            for table in ssd_tables()
+        }
+
+    def people(self, schema: str = "ssd") -> set[str]:
+        rows = self.connection.execute(f"select trim(pers_person_id) from {schema}.ssd_person").fetchall()
+        return {row[0] for row in rows}
+
+
+def test_the_same_seed_gives_the_same_days() -> None:
+    one, two, other = Authority(), Authority(), Authority(seed=8)
+    assert one.play(4) == two.play(4)
+    assert one.tables() == two.tables()
+    other.play(4)
+    assert other.tables() != one.tables()
+
+
+def test_children_change_leave_merge_return_and_arrive() -> None:
+    authority = Authority()
+    before, at_first = authority.tables(), authority.people()
+    changed = authority.play(1)
+    assert 10 <= changed[0] <= 20
+    after = authority.people()
+    arrived = {person_id for person_id in after - at_first if person_id[:3] == "C50"}
+    assert len(arrived) == 1
+    assert after - at_first == arrived
+    gone = authority.people("gone")
+    assert len(gone) == 1
+    # one left, one was merged into another
+    assert len(at_first - after) == 2
+    (merged,) = at_first - after - gone
+    for table, rows in authority.tables().items():
+        assert not any(merged in str(row[:3]) for row in rows if table == "ssd_cin_episodes")
+    authority.play(3)
+    assert gone & authority.people()
+    assert all(before[table] != rows for table, rows in authority.tables().items() if "cin_episodes" in table)
+
+
+def test_a_day_is_fine_without_children() -> None:
+    with duckdb.connect() as connection:
+        create_tables(connection, "ssd")
+        days = SsdDays("ssd", "gone", 1)
+        days.begin(connection)
+        for number in range(2, 5):
+            assert days.work(connection, number, TODAY) <= 3
