@@ -41,6 +41,7 @@ class LazyCommands(click.Group):
     further = {  # noqa: RUF012 - click subclasses declare what they serve here
         "adopt": ("submitter.dba.commands", "Take over the state table of an earlier pipeline, with its history."),
         "demo": ("submitter.trial.demo", "Try the whole road on this machine: invented children or a return you have."),
+        "diff": ("submitter.inspection.command", "Show what would be sent for one child, and why."),
         "grants": ("submitter.dba.commands", "Print the T-SQL that gives two logins the least they need."),
         "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
         "sql-script": ("submitter.script.command", "Write one T-SQL file that does without dbt what the models do."),

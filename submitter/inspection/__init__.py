@@ -1,0 +1,1 @@
+"""Looks into the state: what would be sent for a child, and why."""
