@@ -99,8 +99,8 @@
 {%- endmacro %}
 
 
-{# An aggregate: the JSON array of a group's items, each already JSON text. `order_by` is a total order. SQL Server has
-   one since 2017: models that must run on older ones use json_arrays and json_short_array. #}
+{# An aggregate: the JSON array of a group's items, each already JSON text in a column: no subquery. `order_by` is a total
+   order. SQL Server has one since 2017: models that must run on older ones use json_arrays and json_short_array. #}
 {% macro json_array_agg(item, order_by) %}
     {{- return(adapter.dispatch('json_array_agg', 'csc_submit')(item, order_by)) -}}
 {% endmacro %}
@@ -153,11 +153,23 @@
     {{- adapter.dispatch('json_arrays', 'csc_submit')(table, key, item, order_by, joins) -}}
 {% endmacro %}
 
+{# The items are made in a query of their own: no aggregate takes a subquery (message 130), and for json is one. #}
 {% macro sqlserver__json_arrays(table, key, item, order_by, joins) -%}
     {%- if sql_server_before(2017) -%}
         {{ sqlserver_2012__json_arrays(table, key, item, order_by, joins) }}
     {%- else -%}
-        {{ grouped_json_arrays(table, key, item, order_by, joins) }}
+    select
+        items.{{ key }}
+        , {{ json_array_agg('items.json', 'items.position') }} as {{ table }}
+    from (
+        select
+            {{ table }}.{{ key }}
+            , {{ item }} as json
+            , row_number() over (partition by {{ table }}.{{ key }} order by {{ order_by }}) as position
+        from {{ table }}
+        {{- joins | replace('\n', '\n    ') }}
+    ) as items
+    group by items.{{ key }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -179,10 +191,6 @@
 {%- endmacro %}
 
 {% macro duckdb__json_arrays(table, key, item, order_by, joins) -%}
-    {{ grouped_json_arrays(table, key, item, order_by, joins) }}
-{%- endmacro %}
-
-{% macro grouped_json_arrays(table, key, item, order_by, joins) -%}
     select
         {{ table }}.{{ key }}
         , {{ json_array_agg(item, order_by) }} as {{ table }}

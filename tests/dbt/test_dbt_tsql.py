@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbt_project_runner import compiled_for_sqlserver, compiled_texts, copied_project
-from tsql_grammar import VERSIONS, refused
+from tsql_grammar import VERSIONS, aggregates_over_subqueries, refused, without_comments_and_texts
 
 from submitter.connection import Statement
 from submitter.project_files import project_root
@@ -248,10 +248,6 @@ def test_model_text_is_ascii(compiled: Compiled) -> None:
     assert compiled.first_run.isascii()
 
 
-def without_comments_and_texts(sql: str) -> str:
-    return re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", "", sql, flags=re.DOTALL)
-
-
 def outside_parentheses(sql: str) -> str:
     """The text of a query that is in no parentheses: its final select and the names of its CTEs."""
     depth = 0
@@ -275,6 +271,27 @@ def orders_outside_windows(sql: str) -> int:
         else:
             found += not re.search(r"\b(over|within\s+group)$", openings[-1])
     return found
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("select max(a) as b from t where c in (select min(c) from u)", []),
+        ("select sum(count(*)) over () as b from t", []),
+        ("select string_agg(json, N',') within group (order by a) as b from (select (select 1 as c) as json) as t", []),
+        ("select string_agg(cast((select a for json path) as nvarchar(max)), N',') as b from t", ["string_agg"]),
+        ("select max(case when exists (select 1 from u) then 1 end) as b from t", ["max"]),
+        ("select SUM ((SELECT 1)) as b from t", ["SUM"]),
+        ("select max(min(a)) as b from t", ["max"]),
+    ],
+)
+def test_aggregates_over_subqueries_are_caught(sql: str, found: list[str]) -> None:
+    assert aggregates_over_subqueries(sql) == found
+
+
+def test_no_aggregate_holds_a_subquery(compiled: Compiled) -> None:
+    found = {name: aggregates_over_subqueries(sql) for name, sql in all_tsql(compiled).items()}
+    assert {name: aggregates for name, aggregates in found.items() if aggregates} == {}
 
 
 NOT_IN_MODELS = {

@@ -1,4 +1,4 @@
-"""Microsoft's own T-SQL grammar, as the package maxdop carries it."""
+"""Microsoft's own T-SQL grammar, as the package maxdop carries it, and what SQL Server refuses beyond it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SAID = r"maxdop: (?P<file>.+)\.sql(?: would be reformatted|: could not be parsed(?P<why>.*))"
 VERSIONS = ("2017", "2019", "2022", "2025")
 OLDER_VERSIONS = ("2012", "2014", "2016")
+AGGREGATE = r"\b(string_agg|max|min|sum|avg|count|count_big|stdev|var|checksum_agg)\s*\("
 
 
 def _program() -> str:
@@ -53,3 +54,27 @@ def refused(folder: Path, version: str, texts: Mapping[str, str]) -> dict[str, s
             complaints[name] = said["why"]
     assert spoken_of == set(texts), sorted(set(texts) - spoken_of)
     return complaints
+
+
+def without_comments_and_texts(sql: str) -> str:
+    return re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", "", sql, flags=re.DOTALL)
+
+
+def aggregates_over_subqueries(sql: str) -> list[str]:
+    """Name each aggregate whose argument holds a subquery or an aggregate.
+
+    The grammar takes it, SQL Server does not (message 130). An aggregate over a window may hold one of a group.
+    """
+    text = without_comments_and_texts(sql)
+    found = []
+    for aggregate in re.finditer(AGGREGATE, text, flags=re.IGNORECASE):
+        depth = 1
+        end = aggregate.end()
+        while depth:
+            depth += (text[end] == "(") - (text[end] == ")")
+            end += 1
+        argument = text[aggregate.end() : end - 1]
+        over = re.match(r"\s*over\b", text[end:], flags=re.IGNORECASE)
+        if re.search(r"\bselect\b" + ("" if over else f"|{AGGREGATE}"), argument, flags=re.IGNORECASE):
+            found.append(aggregate[1])
+    return found

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from dbt_project_runner import compiled_for_sqlserver, compiled_texts
-from tsql_grammar import OLDER_VERSIONS, VERSIONS, refused
+from tsql_grammar import OLDER_VERSIONS, VERSIONS, aggregates_over_subqueries, refused
 
 from submitter.cli import cli
 from submitter.errors import ConfigurationError
@@ -91,6 +91,7 @@ def too_new(sql: str, server: int) -> list[str]:
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_script_is_tsql_of_its_version(made: Written, tmp_path: Path, server: int) -> None:
     assert refused(tmp_path, str(server), {"script": made.script(server)}) == {}
+    assert aggregates_over_subqueries(made.script(server)) == []
 
 
 def test_every_version_has_its_grammar() -> None:
