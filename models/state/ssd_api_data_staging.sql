@@ -76,65 +76,53 @@ with payload as (
 -- children who left: a purge where the receiver holds them, or may; else the row goes
 , wanted as (
     select
-        child.person_id
-        , child.legacy_id
-        , child.json_payload
-        , child.payload_hash as current_hash
+        child.*
+        , case when child.payload_hash is null then {{ purge_of_child() }} else child.json_payload end as wanted_payload
+        , case when child.payload_hash is null then {{ sha256(purge_of_child()) }} else child.payload_hash end as current_hash
     from child
-    where child.json_payload is not null
-    union all
-    select
-        child.person_id
-        , child.legacy_id
-        , {{ purge_of_child() }} as json_payload
-        , {{ sha256(purge_of_child()) }} as current_hash
-    from child
-    where child.json_payload is null
 )
 
 , decided as (
     select
         wanted.person_id
         , wanted.legacy_id
-        , wanted.json_payload
+        , wanted.wanted_payload as json_payload
         , wanted.current_hash
         , payload_delta.partial_json_payload
         , payload_delta.partial_hash
         , payload_delta.full_json_payload
-        , child.row_state
-        , child.inflight_batch_id
-        , child.submission_timestamp
+        , wanted.row_state
+        , wanted.inflight_batch_id
+        , wanted.submission_timestamp
         , case
-            when child.inflight_payload is not null then 'sending'
-            when child.row_state = 'unchanged' then 'sent'
-            when lower(child.former_submission_status) in ('error', 'held') and child.former_hash = wanted.current_hash
-                then lower(child.former_submission_status)
+            when wanted.inflight_payload is not null then 'sending'
+            when wanted.row_state = 'unchanged' then 'sent'
+            when lower(wanted.former_submission_status) in ('error', 'held') and wanted.former_hash = wanted.current_hash
+                then lower(wanted.former_submission_status)
             else 'pending'
         end as submission_status
         , case
-            when child.known_person_id is null then 1
-            when child.former_hash is null or child.former_hash <> wanted.current_hash then 1
-            when child.former_partial_hash <> payload_delta.partial_hash then 1
-            when child.former_partial_hash is null and payload_delta.partial_hash is not null then 1
-            when child.former_partial_hash is not null and payload_delta.partial_hash is null then 1
+            when wanted.known_person_id is null then 1
+            when wanted.former_hash is null or wanted.former_hash <> wanted.current_hash then 1
+            when wanted.former_partial_hash <> payload_delta.partial_hash then 1
+            when wanted.former_partial_hash is null and payload_delta.partial_hash is not null then 1
+            when wanted.former_partial_hash is not null and payload_delta.partial_hash is null then 1
             else 0
         end as is_rebuilt
-        , child.former_row_state
-        , child.former_submission_status
-    from child
-    inner join wanted
-        on wanted.person_id = child.person_id
+        , wanted.former_row_state
+        , wanted.former_submission_status
+    from wanted
     -- only what was worked out from the row as it is
     left join payload_delta
-        on payload_delta.person_id = child.person_id
-        and child.is_behind = 1
-        and (payload_delta.submission_timestamp = child.submission_timestamp
-            or (payload_delta.submission_timestamp is null and child.submission_timestamp is null))
-        and (payload_delta.inflight_batch_id = child.inflight_batch_id
-            or (payload_delta.inflight_batch_id is null and child.inflight_batch_id is null))
+        on payload_delta.person_id = wanted.person_id
+        and wanted.is_behind = 1
+        and (payload_delta.submission_timestamp = wanted.submission_timestamp
+            or (payload_delta.submission_timestamp is null and wanted.submission_timestamp is null))
+        and (payload_delta.inflight_batch_id = wanted.inflight_batch_id
+            or (payload_delta.inflight_batch_id is null and wanted.inflight_batch_id is null))
     {%- if payload_mode() == 'delta' %}
     -- what csc-submit wrote since then leaves the row to the next run
-    where child.is_behind = 0
+    where wanted.is_behind = 0
         or payload_delta.person_id is not null
     {%- endif %}
 )

@@ -65,7 +65,7 @@ BROKEN = {
         (
             "models/delta/payload_delta.sql",
             "    where (coalesce(touched_episode.is_gone, 0) = 0",
-            "    where item.fate <> 'gone' and (coalesce(touched_episode.is_gone, 0) = 0",
+            "    where changed_item.fate <> 'gone' and (coalesce(touched_episode.is_gone, 0) = 0",
         ),
     ),
     "previous is what was last built": (
