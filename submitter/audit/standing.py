@@ -148,4 +148,5 @@ def _lock_held(connection: Connection, lock: str) -> bool | None:
         rows = connection.transaction(Statement(_LOCK_IS_FREE, [lock]))
     except DatabaseError:  # all else could be read: a server that cannot tell this is no failure
         return None
-    return None if rows[0][0] is None else int(rows[0][0]) == 0
+    free = rows[0][0] if rows else None
+    return None if free is None else int(free) == 0
