@@ -64,3 +64,15 @@
     {%- endfor -%}
     {{- return(quoted) -}}
 {% endmacro %}
+
+
+{# Variable csc_audit_days, a whole number of days; 0 keeps the audit trail for ever. #}
+{% macro audit_days() %}
+    {%- set value = var('csc_audit_days', 0) | string | trim -%}
+    {%- if not modules.re.fullmatch('[0-9]{1,5}', value) -%}
+        {{- exceptions.raise_compiler_error(
+            "csc_audit_days is '" ~ value ~ "': write a whole number of days up to 99999, or 0 to keep the audit trail for ever"
+        ) -}}
+    {%- endif -%}
+    {{- return(value | int) -}}
+{% endmacro %}

@@ -42,9 +42,13 @@ class LazyCommands(click.Group):
         "adopt": ("submitter.dba.commands", "Take over the state table of an earlier pipeline, with its history."),
         "demo": ("submitter.trial.demo", "Try the whole road on this machine: invented children or a return you have."),
         "diff": ("submitter.inspection.command", "Show what would be sent for one child, and why."),
+        "errors": ("submitter.audit.commands", "Say why children are rejected, grouped by reason."),
         "grants": ("submitter.dba.commands", "Print the T-SQL that gives two logins the least they need."),
+        "history": ("submitter.audit.commands", "Say what left the building and when: runs, batches, one child."),
         "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
+        "retry": ("submitter.audit.commands", "Put rejected children back to pending."),
         "sql-script": ("submitter.script.command", "Write one T-SQL file that does without dbt what the models do."),
+        "status": ("submitter.audit.commands", "Say what waits, what is in flight, and what came of the last run."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -206,10 +210,7 @@ def _submit(console: Console, settings: Settings, store: StateStore, mode: Paylo
         markup=False,
     )
     if tally.rejected:
-        console.print(
-            "Why: select person_id, api_response from ssd_api_data_staging where submission_status = 'error'",
-            markup=False,
-        )
+        console.print("Why: csc-submit errors")
     if tally.unknown:
         console.print("Unknown outcomes stay in flight; the next run starts with them.")
     return code

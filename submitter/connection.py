@@ -53,17 +53,22 @@ def target_of(connection_string: str, schema: str | None) -> DuckDbTarget | SqlS
 
 @contextmanager
 def opened(
-    target: DuckDbTarget | SqlServerTarget, lock_name: str | None, duckdb_memory: str = "1GB"
+    target: DuckDbTarget | SqlServerTarget,
+    lock_name: str | None,
+    duckdb_memory: str = "1GB",
+    *,
+    read_only: bool = False,
 ) -> Iterator[Connection]:
     """Open the target's database and close it at the end.
 
-    With a `lock_name` no other session can open it under the same one; DuckDB has but one session at a time anyway.
+    With a `lock_name` no other session can open it under the same one; DuckDB has but one session at a time anyway, or
+    several that are `read_only`. What a session may do on SQL Server is for the login's rights to say.
     """
     connection: Connection
     if isinstance(target, DuckDbTarget):
         from submitter.duckdb_connection import DuckDbConnection  # noqa: PLC0415 - each engine loads its own driver
 
-        connection = DuckDbConnection(target.path, duckdb_memory)
+        connection = DuckDbConnection(target.path, duckdb_memory, read_only=read_only)
     else:
         from submitter.sqlserver_connection import SqlServerConnection  # noqa: PLC0415
 

@@ -21,10 +21,11 @@ class DuckDbConnection:
 
     engine = "duckdb"
 
-    def __init__(self, path: Path, memory: str) -> None:
-        """Open an existing file for writing, with so much `memory` (`48MB`) for what DuckDB keeps of it.
+    def __init__(self, path: Path, memory: str, *, read_only: bool = False) -> None:
+        """Open an existing file, for writing unless it is to be `read_only`.
 
-        A batch is all that is in hand; without a limit DuckDB keeps what it read before as long as there is room.
+        What DuckDB keeps of it is at most so much `memory` (`48MB`). A batch is all that is in hand; without a limit
+        DuckDB keeps what it read before as long as there is room.
 
         Raises DatabaseError when it is not there or no DuckDB file, AlreadyRunningError when another process has it.
         """
@@ -38,7 +39,9 @@ class DuckDbConnection:
         if not path.is_file():
             raise DatabaseError(f"The database {path} does not exist.", RUN_DBT)
         try:
-            self._connection = duckdb.connect(str(path), config={"threads": 1, "memory_limit": memory})
+            self._connection = duckdb.connect(
+                str(path), read_only=read_only, config={"threads": 1, "memory_limit": memory}
+            )
         except duckdb.IOException as error:
             if "lock" in str(error).lower() or "being used by another process" in str(error):
                 raise AlreadyRunningError(

@@ -76,3 +76,17 @@
 {% macro duckdb__now_utc() -%}
     make_timestamp(epoch_us(now()))
 {%- endmacro %}
+
+
+{# This moment so many days ago; `days` is a number that is written here. #}
+{% macro days_ago_utc(days) %}
+    {{- return(adapter.dispatch('days_ago_utc', 'csc_submit')(days)) -}}
+{% endmacro %}
+
+{% macro sqlserver__days_ago_utc(days) -%}
+    dateadd(day, -{{ days }}, {{ now_utc() }})
+{%- endmacro %}
+
+{% macro duckdb__days_ago_utc(days) -%}
+    ({{ now_utc() }} - to_days({{ days }}))
+{%- endmacro %}

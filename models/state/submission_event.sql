@@ -4,9 +4,11 @@
     , on_schema_change='append_new_columns'
     , full_refresh=false
     , indexes=clustered_by(['occurred_at', 'event_id'], unique=true, also=[['person_id', 'occurred_at'], ['run_id']])
+    , post_hook="{{ event_retention_sql(this, ref('ssd_api_data_staging'), audit_days()) }}"
 ) }}
 
--- no row of its own: csc-submit writes them, this model only makes the table and adds columns
+-- no row of its own: csc-submit writes them, this model makes the table, adds columns and lets old rows go
+-- depends_on: {{ ref('ssd_api_data_staging') }}
 select
     cast(null as {{ text_type(36) }}) as event_id
     , cast(null as {{ text_type(36) }}) as run_id

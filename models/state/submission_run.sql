@@ -4,9 +4,11 @@
     , on_schema_change='append_new_columns'
     , full_refresh=false
     , indexes=clustered_by(['run_id'], unique=true)
+    , post_hook="{{ run_retention_sql(this, ref('submission_event'), ref('ssd_api_data_staging'), audit_days()) }}"
 ) }}
 
--- no row of its own: csc-submit writes them, this model only makes the table and adds columns
+-- no row of its own: csc-submit writes them, this model makes the table, adds columns and lets old rows go
+-- depends_on: {{ ref('ssd_api_data_staging') }}, {{ ref('submission_event') }}
 select
     cast(null as {{ text_type(36) }}) as run_id
     , cast(null as {{ timestamp_type() }}) as started_at

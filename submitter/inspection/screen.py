@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from submitter.answers import redacted
+from submitter.audit.rejected import PUT_BACK
 from submitter.inspection.compare import AttributeChange, Fate, changes, parsed
 from submitter.reference import attributes, code_sets
 
@@ -44,15 +45,19 @@ def _head(row: ChildRow, *, show_values: bool) -> Iterator[str]:
     if row.submission_timestamp is None and row.api_response is None:
         yield "  answer    none yet"
         return
+    put_back = (row.api_response or "").startswith(PUT_BACK)
+    response = (row.api_response or "").removeprefix(PUT_BACK) or "-"
     kind = f"rejected, {row.error_count} times in a row" if row.error_count else "accepted"
+    kind = "rejected, since put back to be tried again" if put_back else kind
     when = f" {row.submission_timestamp} UTC" if row.submission_timestamp else ""
-    response = row.api_response or "-"
-    yield f"  answer    {kind}{when}: {response if show_values else _impersonal(response, row)}"
+    if not show_values:
+        response = _impersonal(response, row, is_receipt=not (put_back or row.error_count))
+    yield f"  answer    {kind}{when}: {response}"
 
 
-def _impersonal(response: str, row: ChildRow) -> str:
+def _impersonal(response: str, row: ChildRow, *, is_receipt: bool) -> str:
     """Return a receipt as it is, a reason without anything that the payloads say: an earlier tool may have kept it."""
-    if _RECEIPT.fullmatch(response) and not row.error_count:
+    if is_receipt and _RECEIPT.fullmatch(response):
         return response
     said = f"{row.json_payload} {row.previous_json_payload}"
     return "; ".join(redacted(part, said) for part in response.split("; "))

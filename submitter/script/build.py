@@ -74,7 +74,7 @@ def _header(project: Project, server: int) -> str:
 
     or in SSMS. It can be run again at any time. It makes the code sets, the views and the procedure anew, so that rights
     given on them one by one are to be given again (rights on the schema stay). The tables that are kept, of which
-    ssd_api_data_staging is the state, lose no row and no column.
+    ssd_api_data_staging is the state, lose no row and no column by it.
 
     Every night, before csc-submit:
 
@@ -186,6 +186,8 @@ def _procedure(project: Project, rebuilt: list[Model], kept: list[Model]) -> str
         *(_rebuild(table) for table in rebuilt),
         *(_keep(project, table) for table in kept if not _is_empty(table)),
     ]
+    if project.retention_sql:
+        steps.append(f"-- the audit trail: what is older than it is to be\n{project.retention_sql}")
     return (
         "-- What `dbt run` does: every table in its turn, then the state.\n"
         f"create procedure [{project.schema}].[{PROCEDURE}]\nas\nbegin\n" + indented("\n\n".join(steps)) + "\nend;"

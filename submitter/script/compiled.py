@@ -37,8 +37,21 @@ _FOLDERS = {  # what dbt reads of a project, by its settings, with dbt's default
     "packages-install-path": "dbt_packages",
 }
 _FILES = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.yml")
-_ANALYSIS = "csc_submit_sql_script_state"
-_STATE_MODEL = "ssd_api_data_staging"
+# Analyses added to the copy: so dbt itself renders the macros that keep the state table and the audit trail.
+_STATE = "csc_submit_sql_script_state"
+_RETENTION = "csc_submit_sql_script_retention"
+_ANALYSES = {
+    _STATE: f"""
+        {{{{ get_incremental_csc_state_sql(
+            {{'target_relation': ref('ssd_api_data_staging'), 'temp_relation': '{_CHANGED}'}}
+        ) }}}}
+    """,
+    _RETENTION: """
+        {%- set state, events = ref('ssd_api_data_staging'), ref('submission_event') -%}
+        {{ event_retention_sql(events, state, audit_days()) }}
+        {{ run_retention_sql(ref('submission_run'), events, state, audit_days()) }}
+    """,
+}
 _OWN_TABLES = "csc"  # the source of what earlier nights have written
 _LINES_OF_DBT = 15
 
@@ -86,6 +99,7 @@ class Project:
     models: tuple[Model, ...]
     changed: str
     state_sql: str
+    retention_sql: str  # empty when the audit trail is kept for ever
 
 
 def compiled(project: Path, server: int, schema: str, variables: Mapping[str, Any]) -> Project:
@@ -105,7 +119,7 @@ def compiled(project: Path, server: int, schema: str, variables: Mapping[str, An
 
 
 def _copy(project: Path, copy: Path) -> None:
-    """Copy what dbt reads, and add an analysis: so dbt itself renders the macro that keeps the state table."""
+    """Copy what dbt reads, and add the analyses."""
     try:
         settings = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -122,8 +136,8 @@ def _copy(project: Path, copy: Path) -> None:
                 shutil.copytree(project / folder, copy / folder, dirs_exist_ok=True)
     analyses = copy / settings.get("analysis-paths", _FOLDERS["analysis-paths"])[0]
     analyses.mkdir(parents=True, exist_ok=True)
-    call = f"get_incremental_csc_state_sql({{'target_relation': ref('{_STATE_MODEL}'), 'temp_relation': '{_CHANGED}'}})"
-    (analyses / f"{_ANALYSIS}.sql").write_text(f"{{{{ {call} }}}}\n", encoding="utf-8")
+    for name, text in _ANALYSES.items():
+        (analyses / f"{name}.sql").write_text(text, encoding="utf-8")
 
 
 def _manifest(folder: Path, schema: str, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,14 +179,15 @@ def _project(manifest: dict[str, Any], copy: Path, schema: str) -> Project:
     }
     models = [nodes[unique_id] for unique_id in _in_order(nodes) if nodes[unique_id]["resource_type"] == "model"]
     seeds = [nodes[unique_id] for unique_id in sorted(nodes) if nodes[unique_id]["resource_type"] == "seed"]
-    (analysis,) = (node for node in nodes.values() if node["name"] == _ANALYSIS)
+    analyses = {node["name"]: node["compiled_code"] for node in nodes.values() if node["resource_type"] == "analysis"}
     return Project(
         schema,
         tuple(sorted({source["schema"] for source in sources if source["source_name"] != _OWN_TABLES})),
         tuple(_seed(node, copy) for node in seeds),
         tuple(_model(node, names) for node in models),
         _CHANGED,
-        _named(analysis["compiled_code"], names),
+        _named(analyses[_STATE], names),
+        _named(analyses[_RETENTION], names).strip(),
     )
 
 

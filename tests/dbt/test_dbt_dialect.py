@@ -173,6 +173,7 @@ def all_queries(dialect: Dialect) -> list[str]:
         *(hash_query(dialect, text) for text in HASHED_TEXTS),
         duplicates_query(dialect),
         *(f"select {dialect.sql(clock)} as answer" for clock in ("today", "now_utc")),
+        f"select {dialect.sql('days_ago_utc', 99_999)} as answer",
         *(f"select cast(null as {dialect.sql(kind, *length)}) as answer" for kind, length in TYPE_CALLS),
     ]
 
@@ -251,6 +252,8 @@ def test_the_clock() -> None:
     seconds = answer(f"select abs(epoch({DUCKDB.sql('now_utc')}) - epoch(now()))")
     assert isinstance(seconds, float)
     assert seconds < 5
+    days = answer(f"select epoch({DUCKDB.sql('now_utc')} - {DUCKDB.sql('days_ago_utc', 99_999)}) / 86400")
+    assert days == 99_999
 
 
 def test_every_question_can_be_asked_here_too() -> None:

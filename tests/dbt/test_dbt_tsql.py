@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from dataclasses import dataclass, field
@@ -11,12 +12,17 @@ import pytest
 from dbt_project_runner import compiled_for_sqlserver, compiled_texts, copied_project
 from tsql_grammar import VERSIONS, aggregates_over_subqueries, refused, without_comments_and_texts
 
+from submitter.audit.rejected import AT_ONCE, RejectedChildren
+from submitter.audit.standing import standing
+from submitter.audit.tables import Tables
+from submitter.audit.trail import Trail
 from submitter.connection import Statement
 from submitter.project_files import project_root
 from submitter.sqlserver_connection import LOCK, SESSION
 from submitter.state import Answered, Attempt, RunEnd, RunStart, StateStore, Status, Verdict, now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MOST_PARAMETERS = 2100
@@ -30,6 +36,14 @@ ANALYSES = {
         {%- set state = api.Relation.create(database='csc', schema='csc', identifier='ssd_api_data_staging') -%}
         {%- set changed = api.Relation.create(database='csc', schema='csc', identifier='changed') -%}
         {{ get_incremental_csc_state_sql({'target_relation': state, 'temp_relation': changed}) }}
+    """,
+    # while csc_audit_days is 0 there is none of it
+    "retention": """
+        {%- set state = api.Relation.create(database='csc', schema='csc', identifier='ssd_api_data_staging') -%}
+        {%- set events = api.Relation.create(database='csc', schema='csc', identifier='submission_event') -%}
+        {%- set runs = api.Relation.create(database='csc', schema='csc', identifier='submission_run') -%}
+        {{ event_retention_sql(events, state, 400) }}
+        {{ run_retention_sql(runs, events, state, 400) }}
     """,
     "view_around": f"""
         {{%- set view = api.Relation.create(database='csc', schema='csc', identifier='some_view', type='view') -%}}
@@ -94,12 +108,13 @@ class Recorder:
     engine: str = "sqlserver"
     statements: list[tuple[str, int]] = field(default_factory=list)
     speakers: set[str] = field(default_factory=set)
+    rows: Sequence[tuple[Any, ...]] = ((1, 2),)
 
     def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
         for statement in statements:
             self.statements.append((statement.sql, len(statement.parameters)))
         self.speakers.add(inspect.stack(0)[1].function)
-        return [(1, 2)] if statements[-1].sql.startswith("select") else []
+        return list(self.rows) if statements[-1].sql.startswith("select") else []
 
     def close(self) -> None:
         """Do nothing."""
@@ -124,7 +139,24 @@ def spoken() -> Recorder:
     store.land("batch", people, Status.ERROR)
     store.start_run(RunStart("run", "host", "user", "1", "https://x", "999", "full"), 5)
     store.end_run("run", RunEnd(1, 2, 3, "done", 1))
+    audit(store, Recorder(statements=recorder.statements, speakers=recorder.speakers, rows=()))
     return recorder
+
+
+def audit(store: StateStore, connection: Recorder) -> None:
+    """Everything that status, history, errors and retry say, for a full thousand of children."""
+    tables = Tables.of(connection, "csc", "ssd_api_data_staging")
+    standing(store, connection, tables, batch_size=100, lock="lock")
+    trail = Trail(connection, tables)
+    trail.runs(now())
+    trail.run("run")
+    trail.batches("run")
+    assert list(trail.events_of_run("run")) == list(trail.events_of_child("child", now())) == []
+    rejected = RejectedChildren(connection, tables)
+    people = [f"{number:036d}" for number in range(AT_ONCE)]
+    assert list(rejected.all()) == []
+    assert rejected.ids() == rejected.among(people) == []
+    rejected.put_back(people)
 
 
 def with_marks_named(sql: str) -> str:
@@ -196,6 +228,16 @@ def test_the_state_is_kept_without_a_merge_in_one_transaction(compiled: Compiled
 def test_every_method_of_the_state_store_speaks() -> None:
     methods = {name for name, _ in inspect.getmembers(StateStore, inspect.isfunction) if not name.startswith("_")}
     assert methods <= spoken().speakers
+
+
+def test_every_function_of_the_audit_speaks() -> None:
+    speaking = set()
+    for path in (ROOT / "submitter" / "audit").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and "Statement(" in ast.unparse(node):
+                speaking.add(node.name)
+    assert len(speaking) > 8
+    assert speaking <= spoken().speakers
 
 
 @pytest.mark.parametrize(

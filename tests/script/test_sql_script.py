@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Written:
     with ThreadPoolExecutor(2) as pool:
         projects = {body: pool.submit(compiled, ROOT, body, "csc", {}) for body in BODIES}
         again = pool.submit(script, ROOT, 2017, "csc", {})
-        variables = {"csc_ssd_schema": "read_there", "csc_person_ids": ["it's"]}
+        variables = {"csc_ssd_schema": "read_there", "csc_person_ids": ["it's"], "csc_audit_days": 400}
         elsewhere = pool.submit(script, ROOT, 2016, "build_here", variables)
         dbts = pool.submit(compiled_for_sqlserver, ROOT, folder, "--select", "resource_type:model")
         return Written(
@@ -180,6 +180,25 @@ def test_variables_and_schemas_reach_the_script(made: Written) -> None:
     assert "create procedure [build_here].[csc_refresh]" in text
     assert "'it''s'" in text
     assert "[csc]" not in text
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_old_rows_of_the_audit_trail_go_where_days_are_given(made: Written, tmp_path: Path, server: int) -> None:
+    kept, shortened = (
+        re.findall(r"delete from \[\w+\]\.\[(\w+)\]\s+where (\w+) < dateadd\(day, -(\d+),", text)
+        for text in (made.script(2017), made.elsewhere)
+    )
+    assert kept == []
+    assert shortened == [("submission_event", "occurred_at", "400"), ("submission_run", "started_at", "400")]
+    procedure = next(batch for batch in batches(made.elsewhere) if "create procedure" in batch)
+    assert procedure.index("commit transaction") < procedure.index("delete from [build_here].[submission_event]")
+    with_them = made.script(server).replace("commit transaction;", "commit transaction;" + retention(procedure))
+    assert refused(tmp_path, str(server), {"script": with_them}) == {}
+
+
+def retention(procedure: str) -> str:
+    """The part of a refresh that lets old rows go."""
+    return procedure[procedure.index("delete from [build_here].[submission_event]") :].rpartition("end;")[0]
 
 
 # --- The older bodies

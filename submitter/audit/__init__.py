@@ -1,0 +1,1 @@
+"""What waits, what went out and when, what was rejected; and how the rejected are put back."""
