@@ -76,3 +76,17 @@
     {%- endif -%}
     {{- return(value | int) -}}
 {% endmacro %}
+
+
+{# Variable csc_volatile_ids: the blocks whose ids do not count as a change; none when not set. #}
+{% macro volatile_blocks() %}
+    {%- set known = ['social_care_episodes'] + nested_records() | list -%}
+    {%- set value = var('csc_volatile_ids', []) or [] -%}
+    {%- set unknown = value | reject('in', known) | list if value is sequence and value is not string else [value] -%}
+    {%- if unknown -%}
+        {{- exceptions.raise_compiler_error(
+            "csc_volatile_ids must be a list of none or more of " ~ known | join(', ') ~ "; found: " ~ unknown | join(', ')
+        ) -}}
+    {%- endif -%}
+    {{- return(value) -}}
+{% endmacro %}

@@ -3,6 +3,7 @@
     select
         cast(null as {{ text_type(48) }}) as person_id
         , cast(null as {{ text_type(48) }}) as legacy_id
+        , cast(null as {{ text_type() }}) as json_payload
         , cast(null as {{ hash_type() }}) as current_hash
         , cast(null as {{ hash_type() }}) as partial_hash
         , cast(null as {{ text_type() }}) as previous_json_payload

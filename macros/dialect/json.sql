@@ -146,28 +146,52 @@
 {%- endmacro %}
 
 
-{# A query: one row a `key` of `table`, with the JSON array of its items in a column named like the table. `item` is a
-   row's JSON text and `order_by` a total order; a call block joins what they need beside the table. #}
-{% macro json_arrays(table, key, item, order_by) %}
+{# A query: one row a `key` of `table`, with the JSON array of its items in a column named like the table. An item has the
+   `attributes`, the id first, and `nested` JSON; the array is in the order `newest`, then `id`: a total order. A call block
+   joins what the items need beside the table.
+
+   While variable csc_volatile_ids asks for it there is a second column, `table`_content: the array as it is compared, without
+   the ids that do not count. Then records that are equal but for their ids stand in the order of their content, so that other
+   ids leave the same text. #}
+{% macro json_arrays(table, key, attributes, newest, id, nested={}) %}
     {%- set joins = '\n    ' ~ caller() | trim if caller is defined else '' -%}
-    {{- adapter.dispatch('json_arrays', 'csc_submit')(table, key, item, order_by, joins) -}}
+    {%- set content = none -%}
+    {%- if has_content(table) -%}
+        {%- set counted = {} -%}
+        {%- for name, expression in attributes.items() -%}
+            {%- if not loop.first or table not in volatile_blocks() -%}
+                {%- do counted.update({name: expression}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set content = json_object(counted, nested_content(nested)) -%}
+    {%- endif -%}
+    {{- adapter.dispatch('json_arrays', 'csc_submit')(table, key, json_object(attributes, nested), content, newest, id, joins) -}}
 {% endmacro %}
 
 {# The items are made in a query of their own: no aggregate takes a subquery (message 130), and for json is one. #}
-{% macro sqlserver__json_arrays(table, key, item, order_by, joins) -%}
+{% macro sqlserver__json_arrays(table, key, item, content, newest, id, joins) -%}
     {%- if sql_server_before(2017) -%}
-        {{ sqlserver_2012__json_arrays(table, key, item, order_by, joins) }}
+        {{ sqlserver_2012__json_arrays(table, key, item, content, newest, id, joins) }}
     {%- else -%}
     select
         items.{{ key }}
         , {{ json_array_agg('items.json', 'items.position') }} as {{ table }}
+        {%- if content %}
+        , {{ json_array_agg('items.content', 'items.position') }} as {{ table }}_content
+        {%- endif %}
     from (
         select
             {{ table }}.{{ key }}
             , {{ item }} as json
-            , row_number() over (partition by {{ table }}.{{ key }} order by {{ order_by }}) as position
+            {%- if content %}
+            , counted.content
+            {%- endif %}
+            , row_number() over (
+                partition by {{ table }}.{{ key }}
+                order by {{ newest }}{{ ', ' ~ exact('counted.content') if content }}, {{ id }}
+            ) as position
         from {{ table }}
-        {{- joins | replace('\n', '\n    ') }}
+        {{- (joins ~ counted_apart(content)) | replace('\n', '\n    ') }}
     ) as items
     group by items.{{ key }}
     {%- endif -%}
@@ -176,24 +200,40 @@
 {# Without string_agg: a subquery a key, which seeks because the clustered index of every such table begins with the key.
    The first comma becomes the bracket. XML knows fewer characters than JSON text may hold: U+FFFE, U+FFFF or half a
    surrogate pair would stop the query, so that items must be made of ids, codes, dates, numbers and flags. #}
-{% macro sqlserver_2012__json_arrays(table, key, item, order_by, joins) -%}
+{% macro sqlserver_2012__json_arrays(table, key, item, content, newest, id, joins) -%}
+    {%- set arrays = {table: item} -%}
+    {%- if content -%}
+        {%- do arrays.update({table ~ '_content': 'counted.content'}) -%}
+    {%- endif -%}
     select
         keys.{{ key }}
+        {%- for name, json in arrays.items() %}
         , stuff((
-            select N',' + {{ item }}
+            select N',' + {{ json }}
             from {{ table }}
-            {{- joins | replace('\n', '\n        ') }}
+            {{- (joins ~ counted_apart(content)) | replace('\n', '\n        ') }}
             where {{ table }}.{{ key }} = keys.{{ key }}
-            order by {{ order_by }}
+            order by {{ newest }}{{ ', ' ~ exact('counted.content') if content }}, {{ id }}
             for xml path(''), type
-        ).value('.', 'nvarchar(max)'), 1, 1, N'[') + N']' as {{ table }}
+        ).value('.', 'nvarchar(max)'), 1, 1, N'[') + N']' as {{ name }}
+        {%- endfor %}
     from (select distinct {{ key }} from {{ table }}) as keys
 {%- endmacro %}
 
-{% macro duckdb__json_arrays(table, key, item, order_by, joins) -%}
+{% macro counted_apart(content) -%}
+    {%- if content %}
+    cross apply (select {{ content }} as content) as counted
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__json_arrays(table, key, item, content, newest, id, joins) -%}
+    {%- set order_by = newest ~ (', ' ~ content if content else '') ~ ', ' ~ id -%}
     select
         {{ table }}.{{ key }}
         , {{ json_array_agg(item, order_by) }} as {{ table }}
+        {%- if content %}
+        , {{ json_array_agg(content, order_by) }} as {{ table }}_content
+        {%- endif %}
     from {{ table }}
     {{- joins }}
     group by {{ table }}.{{ key }}

@@ -1,6 +1,32 @@
 {{ config(indexes=clustered_by(['person_id'], unique=true)) }}
 
 {%- set not_purged = 'cast(0 as ' ~ flag_type() ~ ')' -%}
+{%- set child = {
+    'la_child_id': 'child_details.person_id'
+    , 'mis_child_id': 'child_details.legacy_id'
+    , 'purge': not_purged
+} -%}
+{%- set nested = {
+    'child_details': json_object({
+        'unique_pupil_number': 'child_details.unique_pupil_number'
+        , 'former_unique_pupil_number': 'child_details.former_unique_pupil_number'
+        , 'unique_pupil_number_unknown_reason': 'child_details.unique_pupil_number_unknown_reason'
+        , 'first_name': 'child_details.first_name'
+        , 'surname': 'child_details.surname'
+        , 'date_of_birth': 'child_details.date_of_birth'
+        , 'expected_date_of_birth': 'child_details.expected_date_of_birth'
+        , 'sex': 'child_details.sex'
+        , 'ethnicity': 'child_details.ethnicity'
+        , 'postcode': 'child_details.postcode'
+        , 'uasc_flag': 'child_details.uasc_flag'
+        , 'uasc_end_date': 'child_details.uasc_end_date'
+        , 'purge': not_purged
+    }, {
+        'disabilities': 'child_details.disabilities'
+    })
+    , 'health_and_wellbeing': 'health_and_wellbeing_json.health_and_wellbeing'
+    , 'social_care_episodes': 'social_care_episodes_json.social_care_episodes'
+} -%}
 
 with child_details as (
     select * from {{ ref('child_details') }}
@@ -47,47 +73,47 @@ with child_details as (
 )
 
 , child_and_family_assessments_json as (
-    {{ json_arrays('child_and_family_assessments', 'social_care_episode_id', json_object({
+    {{ json_arrays('child_and_family_assessments', 'social_care_episode_id', {
         'child_and_family_assessment_id': 'child_and_family_assessments.child_and_family_assessment_id'
         , 'start_date': 'child_and_family_assessments.start_date'
         , 'authorisation_date': 'child_and_family_assessments.authorisation_date'
         , 'purge': not_purged
-    }, {
+    }, nested={
         'factors': 'child_and_family_assessments.factors'
-    }), 'child_and_family_assessments.start_date desc, ' ~ binary_order('child_and_family_assessments.child_and_family_assessment_id')) }}
+    }, newest='child_and_family_assessments.start_date desc', id=binary_order('child_and_family_assessments.child_and_family_assessment_id')) }}
 )
 
 , child_in_need_plans_json as (
-    {{ json_arrays('child_in_need_plans', 'social_care_episode_id', json_object({
+    {{ json_arrays('child_in_need_plans', 'social_care_episode_id', {
         'child_in_need_plan_id': 'child_in_need_plans.child_in_need_plan_id'
         , 'start_date': 'child_in_need_plans.start_date'
         , 'end_date': 'child_in_need_plans.end_date'
         , 'purge': not_purged
-    }), 'child_in_need_plans.start_date desc, ' ~ binary_order('child_in_need_plans.child_in_need_plan_id')) }}
+    }, newest='child_in_need_plans.start_date desc', id=binary_order('child_in_need_plans.child_in_need_plan_id')) }}
 )
 
 , section_47_assessments_json as (
-    {{ json_arrays('section_47_assessments', 'social_care_episode_id', json_object({
+    {{ json_arrays('section_47_assessments', 'social_care_episode_id', {
         'section_47_assessment_id': 'section_47_assessments.section_47_assessment_id'
         , 'start_date': 'section_47_assessments.start_date'
         , 'icpc_required_flag': 'section_47_assessments.icpc_required_flag'
         , 'icpc_date': 'section_47_assessments.icpc_date'
         , 'end_date': 'section_47_assessments.end_date'
         , 'purge': not_purged
-    }), 'section_47_assessments.start_date desc, ' ~ binary_order('section_47_assessments.section_47_assessment_id')) }}
+    }, newest='section_47_assessments.start_date desc', id=binary_order('section_47_assessments.section_47_assessment_id')) }}
 )
 
 , child_protection_plans_json as (
-    {{ json_arrays('child_protection_plans', 'social_care_episode_id', json_object({
+    {{ json_arrays('child_protection_plans', 'social_care_episode_id', {
         'child_protection_plan_id': 'child_protection_plans.child_protection_plan_id'
         , 'start_date': 'child_protection_plans.start_date'
         , 'end_date': 'child_protection_plans.end_date'
         , 'purge': not_purged
-    }), 'child_protection_plans.start_date desc, ' ~ binary_order('child_protection_plans.child_protection_plan_id')) }}
+    }, newest='child_protection_plans.start_date desc', id=binary_order('child_protection_plans.child_protection_plan_id')) }}
 )
 
 , child_looked_after_placements_json as (
-    {{ json_arrays('child_looked_after_placements', 'social_care_episode_id', json_object({
+    {{ json_arrays('child_looked_after_placements', 'social_care_episode_id', {
         'child_looked_after_placement_id': 'child_looked_after_placements.child_looked_after_placement_id'
         , 'start_date': 'child_looked_after_placements.start_date'
         , 'start_reason': 'child_looked_after_placements.start_reason'
@@ -97,15 +123,15 @@ with child_details as (
         , 'end_reason': 'child_looked_after_placements.end_reason'
         , 'change_reason': 'child_looked_after_placements.change_reason'
         , 'purge': not_purged
-    }), 'child_looked_after_placements.start_date desc, ' ~ binary_order('child_looked_after_placements.child_looked_after_placement_id')) }}
+    }, newest='child_looked_after_placements.start_date desc', id=binary_order('child_looked_after_placements.child_looked_after_placement_id')) }}
 )
 
 , care_worker_details_json as (
-    {{ json_arrays('care_worker_details', 'social_care_episode_id', json_object({
+    {{ json_arrays('care_worker_details', 'social_care_episode_id', {
         'worker_id': 'care_worker_details.worker_id'
         , 'start_date': 'care_worker_details.start_date'
         , 'end_date': 'care_worker_details.end_date'
-    }), 'care_worker_details.start_date desc, care_worker_details.end_date desc, ' ~ binary_order('care_worker_details.worker_id')) }}
+    }, newest='care_worker_details.start_date desc, care_worker_details.end_date desc', id=binary_order('care_worker_details.worker_id')) }}
 )
 
 , adoption_json as (
@@ -133,7 +159,7 @@ with child_details as (
 )
 
 , social_care_episodes_json as (
-    {% call json_arrays('social_care_episodes', 'person_id', json_object({
+    {% call json_arrays('social_care_episodes', 'person_id', {
         'social_care_episode_id': 'social_care_episodes.social_care_episode_id'
         , 'referral_date': 'social_care_episodes.referral_date'
         , 'referral_source': 'social_care_episodes.referral_source'
@@ -141,7 +167,7 @@ with child_details as (
         , 'closure_reason': 'social_care_episodes.closure_reason'
         , 'referral_no_further_action_flag': 'social_care_episodes.referral_no_further_action_flag'
         , 'purge': not_purged
-    }, {
+    }, nested={
         'child_and_family_assessments': 'child_and_family_assessments_json.child_and_family_assessments'
         , 'child_in_need_plans': 'child_in_need_plans_json.child_in_need_plans'
         , 'section_47_assessments': 'section_47_assessments_json.section_47_assessments'
@@ -150,7 +176,7 @@ with child_details as (
         , 'adoption': 'adoption_json.adoption'
         , 'care_leavers': 'care_leavers_json.care_leavers'
         , 'care_worker_details': 'care_worker_details_json.care_worker_details'
-    }), 'social_care_episodes.referral_date desc, ' ~ binary_order('social_care_episodes.social_care_episode_id')) %}
+    }, newest='social_care_episodes.referral_date desc', id=binary_order('social_care_episodes.social_care_episode_id')) %}
     left join child_and_family_assessments_json
         on child_and_family_assessments_json.social_care_episode_id = social_care_episodes.social_care_episode_id
     left join child_in_need_plans_json
@@ -171,10 +197,10 @@ with child_details as (
 )
 
 , sdq_assessments_json as (
-    {{ json_arrays('sdq_assessments', 'person_id', json_object({
+    {{ json_arrays('sdq_assessments', 'person_id', {
         'date': 'sdq_assessments.date'
         , 'score': 'sdq_assessments.score'
-    }), 'sdq_assessments.date desc, ' ~ binary_order('sdq_assessments.sdq_id') ~ ', sdq_assessments.score') }}
+    }, newest='sdq_assessments.date desc', id=binary_order('sdq_assessments.sdq_id') ~ ', sdq_assessments.score') }}
 )
 
 , health_and_wellbeing_json as (
@@ -192,31 +218,10 @@ with child_details as (
     select
         child_details.person_id
         , child_details.legacy_id
-        , {{ json_object({
-            'la_child_id': 'child_details.person_id'
-            , 'mis_child_id': 'child_details.legacy_id'
-            , 'purge': not_purged
-        }, {
-            'child_details': json_object({
-                'unique_pupil_number': 'child_details.unique_pupil_number'
-                , 'former_unique_pupil_number': 'child_details.former_unique_pupil_number'
-                , 'unique_pupil_number_unknown_reason': 'child_details.unique_pupil_number_unknown_reason'
-                , 'first_name': 'child_details.first_name'
-                , 'surname': 'child_details.surname'
-                , 'date_of_birth': 'child_details.date_of_birth'
-                , 'expected_date_of_birth': 'child_details.expected_date_of_birth'
-                , 'sex': 'child_details.sex'
-                , 'ethnicity': 'child_details.ethnicity'
-                , 'postcode': 'child_details.postcode'
-                , 'uasc_flag': 'child_details.uasc_flag'
-                , 'uasc_end_date': 'child_details.uasc_end_date'
-                , 'purge': not_purged
-            }, {
-                'disabilities': 'child_details.disabilities'
-            })
-            , 'health_and_wellbeing': 'health_and_wellbeing_json.health_and_wellbeing'
-            , 'social_care_episodes': 'social_care_episodes_json.social_care_episodes'
-        }) }} as json_payload
+        , {{ json_object(child, nested) }} as json_payload
+        {%- if volatile_blocks() %}
+        , {{ json_object(child, nested_content(nested)) }} as content
+        {%- endif %}
     from child_details
     left join health_and_wellbeing_json
         on health_and_wellbeing_json.person_id = child_details.person_id
@@ -228,5 +233,5 @@ select
     person_id
     , legacy_id
     , json_payload
-    , {{ sha256('json_payload') }} as payload_hash
+    , {{ sha256('content' if volatile_blocks() else 'json_payload') }} as payload_hash
 from child_json

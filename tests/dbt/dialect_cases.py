@@ -191,10 +191,34 @@ OBJECT_CASES = [
 ]
 
 
-# Rows of which arrays are made, and the arrays in the order of the names' code points, all in one and one a number.
+# Rows of which arrays are made, and the array in the order of the names' code points.
 ARRAY_ROWS = "select name, number from (values ('b', 2), ('a\"', 2), ('B', 2), ('c', 1)) as entered (name, number)"
 ARRAY_OF_ALL = ["B", 'a"', "b", "c"]
-ARRAYS = {1: ["c"], 2: ["B", 'a"', "b"]}
+# Records of which an array a number is made: in the order of their ids; and, where the ids do not count, in that of
+# what they hold, with the array as it is compared.
+NOTE_ROWS = (
+    "select id, note, number "
+    "from (values ('2', 'B', 1), ('1', 'b', 1), ('0', 'b', 1), ('9', null, 2)) as entered (id, note, number)"
+)
+NOTES = {
+    1: [
+        {"id": "0", "kind": "n", "note": "b"},
+        {"id": "1", "kind": "n", "note": "b"},
+        {"id": "2", "kind": "n", "note": "B"},
+    ],
+    2: [{"id": "9", "kind": "n"}],
+}
+NOTES_BY_CONTENT = {
+    1: (
+        [
+            {"id": "2", "kind": "n", "note": "B"},
+            {"id": "0", "kind": "n", "note": "b"},
+            {"id": "1", "kind": "n", "note": "b"},
+        ],
+        [{"kind": "n", "note": "B"}, {"kind": "n", "note": "b"}, {"kind": "n", "note": "b"}],
+    ),
+    2: ([{"id": "9", "kind": "n"}], [{"kind": "n"}]),
+}
 
 
 @dataclass(frozen=True)

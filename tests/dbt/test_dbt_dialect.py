@@ -13,7 +13,6 @@ import pytest
 from dialect_cases import (
     ARRAY_OF_ALL,
     ARRAY_ROWS,
-    ARRAYS,
     CASES,
     CHARACTERS,
     CODES_CASES,
@@ -26,6 +25,9 @@ from dialect_cases import (
     KNOWN_CODES,
     MEMBERS,
     MEMBERS_TEXT,
+    NOTE_ROWS,
+    NOTES,
+    NOTES_BY_CONTENT,
     OBJECT_CASES,
     Case,
     CodesCase,
@@ -45,17 +47,30 @@ LONG = {"duckdb": "repeat('x', 5000)", "sqlserver": "replicate(cast(N'x' as nvar
 
 
 class Dialect:
-    """The project's own macro files, rendered for one engine, and for one SQL Server, the way dbt would."""
+    """The project's own macro files, rendered for one engine, and for one SQL Server, the way dbt would.
 
-    def __init__(self, engine: str, server: int = 2017) -> None:
+    `volatile` blocks are those whose ids do not count.
+    """
+
+    def __init__(self, engine: str, server: int = 2017, volatile: tuple[str, ...] = ()) -> None:
         self.engine = engine
         self.server = server
+        self.volatile = volatile
         self.dispatched: set[str] = set()
         environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)
         paths = [*sorted((MACROS / "dialect").glob("*.sql")), MACROS / "codes.sql", MACROS / "rows.sql"]
         self._module: Any = environment.from_string(
             "\n".join(path.read_text(encoding="utf-8") for path in paths)
-        ).make_module({"return": lambda value: value, "adapter": self, "sql_server_before": self._is_before})
+        ).make_module(
+            {
+                "return": lambda value: value,
+                "adapter": self,
+                "sql_server_before": self._is_before,
+                "volatile_blocks": lambda: volatile,
+                "has_content": lambda block: block in volatile,
+                "nested_content": lambda nested: nested,
+            }
+        )
         self._words = {"text": self.sql("text_type"), "flag": self.sql("flag_type")}
         self._words |= {"timestamp": self.sql("timestamp_type"), "long": LONG[engine]}
         self._words |= {name: self._character(number) for name, number in CHARACTERS.items()}
@@ -119,8 +134,11 @@ def short_array_query(dialect: Dialect) -> str:
 
 
 def arrays_query(dialect: Dialect) -> str:
-    item, order = dialect.sql("json_string", "item.name"), dialect.sql("binary_order", "item.name")
-    return f"with item as ({ARRAY_ROWS}) {dialect.sql('json_arrays', 'item', 'number', item, order)}"
+    attributes = {"id": "item.id", "kind": "'n'", "note": "item.note"}
+    arrays = dialect.sql(
+        "json_arrays", "item", "number", attributes, "item.number", dialect.sql("binary_order", "item.id")
+    )
+    return f"with item as ({NOTE_ROWS}) {arrays}"
 
 
 def members_query(dialect: Dialect, text: str) -> str:
@@ -169,6 +187,7 @@ def all_queries(dialect: Dialect) -> list[str]:
         *([] if dialect in OLDER_SQL_SERVERS.values() else newer_queries(dialect)),
         short_array_query(dialect),
         arrays_query(dialect),
+        arrays_query(Dialect(dialect.engine, dialect.server, volatile=("item",))),
         *(codes_query(dialect, case) for case in CODES_CASES),
         *(hash_query(dialect, text) for text in HASHED_TEXTS),
         duplicates_query(dialect),
@@ -217,7 +236,9 @@ def test_json_objects_hold_what_they_were_given(case: ObjectCase) -> None:
 def test_arrays_keep_their_order() -> None:
     assert json.loads(str(answer(aggregate_query(DUCKDB)))) == [2, 2, 2, 1]
     assert json.loads(str(answer(short_array_query(DUCKDB)))) == ARRAY_OF_ALL
-    assert {number: json.loads(array) for number, array in rows(arrays_query(DUCKDB))} == ARRAYS
+    assert {number: json.loads(array) for number, array in rows(arrays_query(DUCKDB))} == NOTES
+    found = rows(arrays_query(Dialect("duckdb", volatile=("item",))))
+    assert {number: (json.loads(array), json.loads(content)) for number, array, content in found} == NOTES_BY_CONTENT
 
 
 def test_json_is_taken_apart() -> None:

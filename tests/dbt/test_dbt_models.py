@@ -133,11 +133,13 @@ def test_variables_choose_reasons_children_and_a_filter_table(tmp_path: Path) ->
         ({"csc_run_date": "15/03/2026"}, ["csc_run_date", "YYYY-MM-DD"]),
         ({"csc_cohort_reasons": ["nonsense"]}, ["csc_cohort_reasons", "active_referral", "nonsense"]),
         ({"csc_cohort_filter_table": "x; drop table y"}, ["csc_cohort_filter_table", "schema.table"]),
+        ({"csc_volatile_ids": ["adoption"]}, ["csc_volatile_ids", "child_in_need_plans", "adoption"]),
+        ({"csc_volatile_ids": "child_in_need_plans"}, ["csc_volatile_ids", "must be a list"]),
     ],
 )
 def test_a_wrong_variable_is_told(built: Road, variables: dict[str, object], parts: list[str]) -> None:
     with pytest.raises(AssertionError) as failure:
-        built.dbt("compile", "--select", "cohort cohort_reason cohort_window", variables=variables)
+        built.dbt("compile", "--select", "cohort cohort_reason cohort_window payload", variables=variables)
     for part in parts:
         assert part in str(failure.value)
 

@@ -67,7 +67,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Written:
     with ThreadPoolExecutor(2) as pool:
         projects = {body: pool.submit(compiled, ROOT, body, "csc", {}) for body in BODIES}
         again = pool.submit(script, ROOT, 2017, "csc", {})
-        variables = {"csc_ssd_schema": "read_there", "csc_person_ids": ["it's"], "csc_audit_days": 400}
+        variables = {
+            "csc_ssd_schema": "read_there",
+            "csc_person_ids": ["it's"],
+            "csc_audit_days": 400,
+            "csc_volatile_ids": ["child_protection_plans"],
+        }
         elsewhere = pool.submit(script, ROOT, 2016, "build_here", variables)
         dbts = pool.submit(compiled_for_sqlserver, ROOT, folder, "--select", "resource_type:model")
         return Written(
@@ -174,8 +179,10 @@ def test_the_state_changes_last_and_in_one_transaction(made: Written) -> None:
     assert said == ["begin transaction", "update state", "insert into", "delete from", "commit transaction"]
 
 
-def test_variables_and_schemas_reach_the_script(made: Written) -> None:
+def test_variables_and_schemas_reach_the_script(made: Written, tmp_path: Path) -> None:
     text = made.elsewhere
+    assert refused(tmp_path, "2016", {"script": text}) == {}
+    assert "child_protection_plans_content" in text
     assert "[read_there].[ssd_person]" in text
     assert "create procedure [build_here].[csc_refresh]" in text
     assert "'it''s'" in text

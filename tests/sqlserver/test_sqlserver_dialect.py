@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from dialect_cases import (
     ARRAY_OF_ALL,
-    ARRAYS,
     CASES,
     CODES_CASES,
     HASHED_AS,
     HASHED_TEXTS,
     KEPT,
+    NOTES,
+    NOTES_BY_CONTENT,
     OBJECT_CASES,
     Case,
     CodesCase,
@@ -22,6 +23,7 @@ from dialect_cases import (
 )
 from test_dbt_dialect import (
     SQLSERVER,
+    Dialect,
     aggregate_query,
     arrays_query,
     case_query,
@@ -66,7 +68,9 @@ def test_arrays_keep_their_order(database: LiveDatabase) -> None:
     assert json.loads(str(answer(database, aggregate_query(SQLSERVER)))) == [2, 2, 2, 1]
     assert json.loads(str(answer(database, short_array_query(SQLSERVER)))) == ARRAY_OF_ALL
     found = database.execute(arrays_query(SQLSERVER))
-    assert {number: json.loads(array) for number, array in found} == ARRAYS
+    assert {number: json.loads(array) for number, array in found} == NOTES
+    found = database.execute(arrays_query(Dialect("sqlserver", volatile=("item",))))
+    assert {number: (json.loads(array), json.loads(content)) for number, array, content in found} == NOTES_BY_CONTENT
 
 
 @pytest.mark.parametrize("case", CODES_CASES, ids=lambda case: case.text)
