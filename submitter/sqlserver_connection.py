@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from submitter import __version__
@@ -115,7 +116,7 @@ class SqlServerConnection:
         rows: list[tuple[Any, ...]] = []
         cursor = self._connection.cursor()
         for statement in statements:
-            cursor.execute(statement.sql, *statement.parameters)
+            cursor.execute(statement.sql, *map(_exact, statement.parameters))
             rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
         cursor.close()
         self._connection.commit()
@@ -139,3 +140,8 @@ class SqlServerConnection:
     def _reason(self, error: Exception) -> DatabaseError:
         parts = self._target.parts
         return Refusal.of(error).reason(parts.get("SERVER", "the server"), parts.get("DATABASE", "that it names"))
+
+
+def _exact(parameter: object) -> object:
+    # How much of a second the driver keeps of a datetime depends on what the server says of its types; of a text, all.
+    return parameter.isoformat(timespec="milliseconds") if isinstance(parameter, datetime) else parameter

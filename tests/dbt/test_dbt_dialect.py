@@ -117,7 +117,8 @@ def case_query(dialect: Dialect, case: Case) -> str:
 
 
 def object_query(dialect: Dialect, case: ObjectCase) -> str:
-    return f"select {dialect.call('json_object', case.attributes, case.nested)} as answer"
+    made = dialect.call("json_object", case.attributes, case.nested)
+    return f"select cast({made} as {dialect.sql('text_type')}) as answer"
 
 
 def aggregate_query(dialect: Dialect) -> str:
