@@ -49,9 +49,17 @@ class LazyCommands(click.Group):
         "history": ("submitter.audit.commands", "Say what left the building and when: runs, batches, one child."),
         "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
         "retry": ("submitter.audit.commands", "Put rejected children back to pending."),
+        "run-smoke": ("submitter.diagnostics.commands", "Check database, SSD and receiver, with one invented child."),
         "secret": ("submitter.secret_command", "Keep secrets in the operating system's key store."),
         "sql-script": ("submitter.script.command", "Write one T-SQL file that does without dbt what the models do."),
         "status": ("submitter.audit.commands", "Say what waits, what is in flight, and what came of the last run."),
+        "test-db-connection": (
+            "submitter.diagnostics.commands",
+            "Say how the database is reached and what is allowed.",
+        ),
+        "test-endpoint": ("submitter.diagnostics.commands", "Walk the way to the receiver, step by step."),
+        "test-schema": ("submitter.diagnostics.commands", "Say whether the SSD has what the models read."),
+        "validate": ("submitter.validation.command", "Hold pending children whose payload breaks the schema."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -66,7 +74,8 @@ class LazyCommands(click.Group):
             module = import_module(self.further[cmd_name][0])
         except ModuleNotFoundError as error:
             raise click.ClickException(
-                f"{cmd_name} needs {error.name}, which is not installed. Run: pip install csc-submit[trial]"
+                f"{cmd_name} needs {error.name}, which is not installed. "
+                f"Run: pip install csc-submit[{'validate' if cmd_name == 'validate' else 'trial'}]"
             ) from error
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
