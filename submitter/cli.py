@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import platform
 import signal
 import sys
@@ -204,7 +203,6 @@ def _run(
 
 
 def _submit(console: Console, settings: Settings, store: StateStore, log: Log, waiting: int) -> ExitCode:
-    _allow_loopback_http(settings)
     run_id = str(uuid.uuid4())
     started = now()
     clock = time.monotonic()
@@ -279,12 +277,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name
         return "unknown"
-
-
-def _allow_loopback_http(settings: Settings) -> None:
-    """Let oauthlib talk to a stand-in on this machine; everywhere else it insists on https."""
-    if any(url.startswith("http://") for url in (settings.api_endpoint, settings.token_endpoint)):  # loopback only
-        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 
 
 @contextmanager

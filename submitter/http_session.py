@@ -179,6 +179,9 @@ def open_session(settings: Settings) -> HttpSession:
 
     Raises ConfigurationError when the proxy's address or a certificate file is no such thing.
     """
+    if any(url.startswith("http://") for url in (settings.api_endpoint, settings.token_endpoint)):
+        # `Settings` has made sure that this is a receiver on this machine; elsewhere oauthlib insists on https
+        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     session = HttpSession(client=BackendApplicationClient(client_id=settings.client_id, scope=settings.scope))
     session.trust_env = False
     session.headers["User-Agent"] = settings.csc_user_agent

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from submitter.dbt_profile import SqlServerTarget
     from submitter.diagnostics.report import Report
 
-_SERVER = (
+SERVER = (
     "select cast(serverproperty('ProductVersion') as nvarchar(128)), cast(serverproperty('Edition') as nvarchar(128)), "
     "suser_name(), user_name(), db_name()"
 )
-_LEVEL = "select compatibility_level from sys.databases where name = db_name()"
+LEVEL = "select compatibility_level from sys.databases where name = db_name()"
 # 1, 0, or nothing at all where the table is not there
 _MAY = "select has_perms_by_name(?, N'OBJECT', ?)"
 _MAY_COLUMN = "select has_perms_by_name(?, N'OBJECT', N'UPDATE', ?, N'COLUMN')"
@@ -37,14 +37,14 @@ def check_database(where: DuckDbTarget | SqlServerTarget, table: str, memory: st
         return
     _check_driver(where, report)
     with opened(where, None) as connection:
-        version, edition, login, user, database = connection.transaction(Statement(_SERVER))[0]
+        version, edition, login, user, database = connection.transaction(Statement(SERVER))[0]
         report.ok("server", f"{where.parts.get('SERVER', 'of the data source')}, version {version}, {edition}")
         report.ok("login", f"{login}, user {user} of the database")
-        level = int(connection.transaction(Statement(_LEVEL))[0][0])
+        level = int(connection.transaction(Statement(LEVEL))[0][0])
         deltas = "" if level >= _JSON_READER else "; below 130 whole payloads go out, without deltas"
         report.ok("database", f"{database}, compatibility level {level}{deltas}")
         _check_tables(connection, where.schema, table, report)
-        _check_rights(connection, Tables.of(connection, where.schema, table), report)
+        check_rights(connection, Tables.of(connection, where.schema, table), report)
 
 
 def _check_driver(where: SqlServerTarget, report: Report) -> None:
@@ -79,7 +79,8 @@ def _check_tables(connection: Connection, schema: str, table: str, report: Repor
     report.ok("tables", f"{table}, submission_run and submission_event of schema {schema} have every column")
 
 
-def _check_rights(connection: Connection, tables: Tables, report: Report) -> None:
+def check_rights(connection: Connection, tables: Tables, report: Report) -> None:
+    """Tell what the login may do on the three tables, column by column where a run updates only some."""
     for what, table, rights, columns in (
         ("state", tables.state, ("SELECT",), WRITTEN_STATE),
         ("runs", tables.runs, ("SELECT", "INSERT"), WRITTEN_RUN),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HELD = "held"
 # What api_response begins with while a child is held by this command, and by nothing else.
 MARK = "does not fit the schema: "
-_PAGE = 200
+PAGE = 200
 _LONGEST_REASON = 500
 _EXAMPLES = 3
 
@@ -105,7 +105,7 @@ class PendingPayloads:
                 f"from {self._tables.state} "
                 f"where ({self._tables.status} = ? or ({self._tables.status} = ? and api_response like ?)) "
                 "and inflight_payload is null and person_id > ? "
-                f"order by person_id offset 0 rows fetch next {_PAGE} rows only",
+                f"order by person_id offset 0 rows fetch next {PAGE} rows only",
                 [Status.PENDING.value, HELD, f"{MARK}%", after],
             )
         )
