@@ -14,6 +14,7 @@ from live_server import Login
 from submitter.dbt_profile import SqlServerTarget
 from submitter.errors import ExitCode
 from submitter.odbc import parts_of
+from submitter.reference import ssd_tables
 from submitter.sqlserver_connection import SqlServerConnection
 from submitter.state import lock_name
 from submitter.validation.pending import MARK
@@ -46,6 +47,8 @@ def reader(built: LiveDatabase) -> Iterator[Login]:
     for table in ("ssd_api_data_staging", "submission_run", "submission_event"):
         built.execute(f"grant select on csc.{table} to {login.user}")
     yield login
+    for table in ("ssd_api_data_staging", "submission_run", "submission_event"):
+        built.execute(f"revoke select on csc.{table} from {login.user}")
     built.execute(f"drop user {login.user}")
     built.execute(f"drop login {login.user}")
 
@@ -80,17 +83,21 @@ def test_the_ssd_is_checked_and_a_login_without_it_is_told_so(built: LiveDatabas
     assert failures(asked(built, "test-schema")) == []
     (line,) = failures(asked(built, "test-schema", login=reader, code=3))
     assert "login that runs dbt" in line
-    built.execute("alter table ssd.ssd_disability drop column disa_disability_code")
-    built.execute("drop table ssd.ssd_sdq_scores")
-    try:
-        assert [line.split(";")[0] for line in failures(asked(built, "test-schema", code=3))] == [
-            "FAIL ssd_disability.disa_disability_code: the column is missing",
-            "FAIL ssd_sdq_scores: the table is missing",
-        ]
-        said = asked(built, "test-schema", "--absent", "ssd_sdq_scores", code=3)
-        assert "note ssd_sdq_scores: declared absent: attributes 45, 46 are left out." in said
-    finally:
-        built.make_ssd_tables()
+    built.execute("create schema lacking")
+    for table, columns in ssd_tables().items():
+        kinds = {column.name: column.type for column in columns if column.name != "disa_disability_code"}
+        kinds |= {"pers_dob": "nvarchar(10)"} if table == "ssd_person" else {}
+        definition = ", ".join(f"[{name}] {kind} null" for name, kind in kinds.items())
+        if table != "ssd_sdq_scores":
+            built.execute(f"create table lacking.{table} ({definition})")
+    said = asked(built, "test-schema", "--ssd-schema", "lacking", code=3)
+    assert [line.split(";")[0] for line in failures(said)] == [
+        "FAIL ssd_person.pers_dob: is nvarchar, and must be a date",
+        "FAIL ssd_disability.disa_disability_code: the column is missing",
+        "FAIL ssd_sdq_scores: the table is missing",
+    ]
+    said = asked(built, "test-schema", "--ssd-schema", "lacking", "--absent", "ssd_sdq_scores", code=3)
+    assert "note ssd_sdq_scores: declared absent: attributes 45, 46 are left out." in said
 
 
 def child(person_id: str, sex: str = "F") -> str:
