@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import platform
 import signal
 import sys
@@ -11,6 +10,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from submitter import __version__
 from submitter.connection import opened
 from submitter.endpoint import Endpoint
-from submitter.errors import ConfigurationError, ExitCode, SubmitError
+from submitter.errors import ExitCode, SubmitError
+from submitter.log import logging_to
 from submitter.options import chosen_target, database_options, leave, plain_console
 from submitter.run import Run, Tally
 from submitter.settings import Settings, load_settings
@@ -28,11 +29,11 @@ from submitter.state import PayloadMode, RunEnd, RunStart, StateStore, Status, l
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from rich.console import Console
 
     from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
+    from submitter.log import Log
 
 
 class LazyCommands(click.Group):
@@ -47,8 +48,17 @@ class LazyCommands(click.Group):
         "history": ("submitter.audit.commands", "Say what left the building and when: runs, batches, one child."),
         "receiver": ("submitter.receiver.command", "Run a stand-in for the receiving API on this machine."),
         "retry": ("submitter.audit.commands", "Put rejected children back to pending."),
+        "run-smoke": ("submitter.diagnostics.commands", "Check database, SSD and receiver, with one invented child."),
+        "secret": ("submitter.secret_command", "Keep secrets in the operating system's key store."),
         "sql-script": ("submitter.script.command", "Write one T-SQL file that does without dbt what the models do."),
         "status": ("submitter.audit.commands", "Say what waits, what is in flight, and what came of the last run."),
+        "test-db-connection": (
+            "submitter.diagnostics.commands",
+            "Say how the database is reached and what is allowed.",
+        ),
+        "test-endpoint": ("submitter.diagnostics.commands", "Walk the way to the receiver, step by step."),
+        "test-schema": ("submitter.diagnostics.commands", "Say whether the SSD has what the models read."),
+        "validate": ("submitter.validation.command", "Hold pending children whose payload breaks the schema."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -63,7 +73,8 @@ class LazyCommands(click.Group):
             module = import_module(self.further[cmd_name][0])
         except ModuleNotFoundError as error:
             raise click.ClickException(
-                f"{cmd_name} needs {error.name}, which is not installed. Run: pip install csc-submit[trial]"
+                f"{cmd_name} needs {error.name}, which is not installed. "
+                f"Run: pip install csc-submit[{'validate' if cmd_name == 'validate' else 'trial'}]"
             ) from error
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
@@ -91,6 +102,13 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--live", is_flag=True, default=None, help="Allow a live endpoint (also: CSC_LIVE=true)."),
             click.option("--batch-size", type=int, help="Children in a request, 100 at most (also: BATCH_SIZE)."),
+            click.option("--quiet", is_flag=True, help="Print errors only; the exit code says the rest."),
+            click.option("-v", "--verbose", is_flag=True, help="Print a line for each batch and attempt."),
+            click.option(
+                "--log-file",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="Write JSON lines to this file too; it begins anew at 5 MB, and five older ones are kept.",
+            ),
         )
     ):
         command = option(command)
@@ -118,6 +136,9 @@ def run(  # noqa: PLR0913 - one parameter an option
     payload: str | None,
     live: bool | None,
     batch_size: int | None,
+    quiet: bool,
+    verbose: bool,
+    log_file: Path | None,
     target: str | None,
     project_dir: Path,
     profiles_dir: Path | None,
@@ -128,29 +149,38 @@ def run(  # noqa: PLR0913 - one parameter an option
     Exit codes: 0 all accepted or nothing to do, 1 some rejected, 2 wrong use or configuration, 3 database,
     4 authentication, 5 receiver unavailable, 6 another run holds the lock.
     """
-    console = plain_console()
+    console = plain_console(quiet=quiet)
     try:
         wants_delta = None if payload is None else PayloadMode(payload) is PayloadMode.DELTA
         settings = load_settings(
             Settings, env_file, csc_live=live, batch_size=batch_size, use_partial_payload=wants_delta
         )
-        _check_live(settings)
+        settings.allow_live()
         where = chosen_target(settings, project_dir, profiles_dir, target)
-        code = _run(console, settings, where, dry_run=dry_run)
+        if not settings.csc_verify_tls:
+            console.print("CSC_VERIFY_TLS=false: certificates are not checked. For test receivers only.")
+        with logging_to(console if verbose else None, log_file) as log:
+            code = _logged(log, lambda: _run(console, settings, where, log, dry_run=dry_run))
     except SubmitError as error:
         leave(error)
     sys.exit(code)
 
 
-def _check_live(settings: Settings) -> None:
-    if settings.is_live and not settings.csc_live:
-        raise ConfigurationError(
-            "API_ENDPOINT is a live receiver, where real children are sent.",
-            "Give --live (or CSC_LIVE=true) if that is meant, or set the test receiver's address.",
-        )
+def _logged(log: Log, work: Callable[[], ExitCode]) -> ExitCode:
+    """Have the log say how it ended, too."""
+    try:
+        return work()
+    except SubmitError as error:
+        log.failure("run failed", reason=error.reason, exit_code=int(error.exit_code))
+        raise
+    except Exception as error:
+        log.failure("run broken off", reason=type(error).__name__)
+        raise
 
 
-def _run(console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, *, dry_run: bool) -> ExitCode:
+def _run(
+    console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, log: Log, *, dry_run: bool
+) -> ExitCode:
     with opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection:
         mode = PayloadMode.DELTA if settings.use_partial_payload else PayloadMode.FULL
         store = StateStore(connection, where.schema, settings.table_name, mode)
@@ -169,23 +199,33 @@ def _run(console: Console, settings: Settings, where: DuckDbTarget | SqlServerTa
         if not waiting.children and not in_flight:
             console.print("Nothing to do.")
             return ExitCode.DONE
-        return _submit(console, settings, store, mode, waiting.children)
+        return _submit(console, settings, store, log, waiting.children)
 
 
-def _submit(console: Console, settings: Settings, store: StateStore, mode: PayloadMode, waiting: int) -> ExitCode:
-    _allow_loopback_http(settings)
+def _submit(console: Console, settings: Settings, store: StateStore, log: Log, waiting: int) -> ExitCode:
     run_id = str(uuid.uuid4())
     started = now()
     clock = time.monotonic()
     store.start_run(
-        RunStart(run_id, platform.node(), _user(), __version__, settings.api_endpoint, settings.la_code, mode.value),
+        RunStart(
+            run_id, platform.node(), _user(), __version__, settings.api_endpoint, settings.la_code, store.mode.value
+        ),
         waiting,
     )
     endpoint = Endpoint(settings)
+    log.info("run started", run_id=run_id, version=__version__, endpoint=settings.api_endpoint, children=waiting)
     code, outcome = ExitCode.DONE, "done"
     with _stop_on_signal() as stopped, _progress(console, waiting) as progress:
         run = Run(
-            run_id, settings, store, endpoint, started=started, sleep=time.sleep, stopped=stopped, progress=progress
+            run_id,
+            settings,
+            store,
+            endpoint,
+            started=started,
+            sleep=time.sleep,
+            stopped=stopped,
+            progress=progress,
+            log=log,
         )
         try:
             run.submit()
@@ -204,6 +244,16 @@ def _submit(console: Console, settings: Settings, store: StateStore, mode: Paylo
             if code is ExitCode.DONE:
                 code = _exit_code(tally)
             store.end_run(run_id, RunEnd(tally.accepted, tally.rejected, tally.unknown, outcome, code))
+    log.info(
+        "run ended",
+        run_id=run_id,
+        accepted=tally.accepted,
+        rejected=tally.rejected,
+        unknown=tally.unknown,
+        outcome=outcome,
+        exit_code=int(code),
+        milliseconds=round((time.monotonic() - clock) * 1000),
+    )
     console.print(
         f"{tally.accepted} accepted, {tally.rejected} rejected, {tally.unknown} unknown "
         f"in {time.monotonic() - clock:.1f} seconds; {outcome}. Run {run_id}.",
@@ -229,12 +279,6 @@ def _user() -> str:
         return "unknown"
 
 
-def _allow_loopback_http(settings: Settings) -> None:
-    """Let oauthlib talk to a stand-in on this machine; everywhere else it insists on https."""
-    if any(url.startswith("http://") for url in (settings.api_endpoint, settings.token_endpoint)):  # loopback only
-        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
-
-
 @contextmanager
 def _stop_on_signal() -> Iterator[Callable[[], bool]]:
     """Turn Ctrl-C and SIGTERM into a flag that the run asks between batches."""
@@ -253,7 +297,7 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
 def _progress(console: Console, waiting: int) -> Iterator[Callable[[Tally], None]]:
     """Show a bar on a terminal; stay silent elsewhere, where the last line says it all."""
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal or console.quiet, transient=True) as bar:
         task = bar.add_task("sending", total=waiting)
 
         def tell(tally: Tally) -> None:

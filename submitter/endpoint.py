@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
-from requests.adapters import HTTPAdapter
-from requests_oauthlib import OAuth2Session
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
-from urllib3.util import Retry
 
-from submitter.errors import AuthenticationError, ReceiverUnavailableError
+from submitter.http_session import open_session, proxy_for
+from submitter.network_reasons import trouble
+from submitter.token_fetch import fetch_token, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 _REQUEST_ID_HEADERS = ("x-request-id", "Request-Id", "X-Correlation-ID")
 _RENEW_SECONDS_BEFORE_EXPIRY = 60
-_TOKEN_RETRIES = Retry(
-    total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, raise_on_status=False
-)
 
 
 @dataclass(frozen=True)
@@ -51,11 +47,7 @@ class Endpoint:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._session = OAuth2Session(
-            client=BackendApplicationClient(client_id=settings.client_id, scope=settings.scope)
-        )
-        self._session.headers["User-Agent"] = settings.csc_user_agent
-        self._session.mount(settings.token_endpoint, HTTPAdapter(max_retries=_TOKEN_RETRIES))
+        self._session = open_session(settings)
         self._timeout = (settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
 
     def renew_token(self) -> None:
@@ -63,34 +55,7 @@ class Endpoint:
 
         Raises AuthenticationError when the client is refused, ReceiverUnavailableError when there is no answer.
         """
-        where = "The token endpoint"
-        check = "Check TOKEN_ENDPOINT, the network and the proxy; then try again."
-        statuses: list[int] = []
-
-        def note_status(response: requests.Response) -> requests.Response:
-            statuses.append(response.status_code)
-            return response
-
-        self._session.register_compliance_hook("access_token_response", note_status)
-        try:
-            self._session.fetch_token(
-                self._settings.token_endpoint,
-                client_secret=self._settings.client_secret.get_secret_value(),
-                include_client_id=True,
-                timeout=self._timeout,
-            )
-        except OAuth2Error as error:
-            status = statuses[-1] if statuses else 0
-            if status >= requests.codes.internal_server_error or status == requests.codes.too_many_requests:
-                raise ReceiverUnavailableError(f"{where} answers {status}.", check) from None
-            raise AuthenticationError(
-                f"{where} gave no token (status {status}, {error.error or 'no reason given'}).",
-                "Check CLIENT_ID, CLIENT_SECRET and SCOPE.",
-            ) from None
-        except requests.RequestException as error:
-            raise ReceiverUnavailableError(f"{where} cannot be reached ({type(error).__name__}).", check) from None
-        finally:
-            self._session.compliance_hook["access_token_response"].clear()
+        fetch_token(self._session, self._settings)
 
     def _fresh_token(self) -> None:
         # A token that does not say when it expires is used until it is refused.
@@ -119,18 +84,20 @@ class Endpoint:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            return Answer(
-                None, b"", type(error).__name__, None, None, _since(started), taken=not _never_connected(error)
-            )
+            return Answer(None, b"", self._why(error), None, None, _since(started), taken=not _never_connected(error))
         return Answer(
             response.status_code,
             response.content,
-            response.text,
+            without_secrets(response.text, self._session, self._settings),
             next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
             _retry_after(response.headers.get("Retry-After")),
             _since(started),
             taken=True,
         )
+
+    def _why(self, error: requests.RequestException) -> str:
+        url = self._settings.api_endpoint
+        return trouble(error, urlsplit(url).hostname or url, proxy_for(url, self._settings)).reason
 
     def close(self) -> None:
         """Close the connection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -55,12 +55,12 @@ def chosen_target(
     return read_target(project.resolve(), profiles_dir, target)
 
 
-def plain_console() -> Console:
-    """Return a console that writes a line as it is."""
-    return Console(soft_wrap=True, highlight=False)
+def plain_console(*, quiet: bool = False) -> Console:
+    """Return a console that writes a line as it is, or nothing at all."""
+    return Console(soft_wrap=True, highlight=False, quiet=quiet)
 
 
-def leave(error: SubmitError) -> None:
+def leave(error: SubmitError) -> NoReturn:
     """Say in one line why, on standard error, and end with the error's exit code."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
     sys.exit(error.exit_code)

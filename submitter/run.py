@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from submitter.endpoint import Answer, Endpoint
+    from submitter.log import Log
     from submitter.settings import Settings
     from submitter.state import Candidate, Record, StateStore
 
@@ -57,7 +58,7 @@ class Posted:
 
 
 class Run:
-    """Delivers what waits in the state store. `stopped` is asked between batches, `progress` told after each."""
+    """Delivers what waits in the state store. `stopped` is asked between batches, `progress` and `log` after."""
 
     def __init__(  # noqa: PLR0913 - everything a run depends on, so that a test passes its own
         self,
@@ -70,6 +71,7 @@ class Run:
         sleep: Callable[[float], None],
         stopped: Callable[[], bool],
         progress: Callable[[Tally], None],
+        log: Log,
     ) -> None:
         self.tally = Tally()
         self._run_id = run_id
@@ -80,6 +82,7 @@ class Run:
         self._sleep = sleep
         self._stopped = stopped
         self._progress = progress
+        self._log = log
         self._unclear_in_a_row = 0
         self._maybe_taken = False  # whether the receiver may hold the batch in hand from an attempt without an answer
 
@@ -200,7 +203,7 @@ class Run:
             if receipts is not None:
                 self._unclear_in_a_row = 0
                 self.tally.accepted += len(part)
-                self._store.settle(
+                self._write_down(
                     posted.attempt,
                     [
                         Answered(record.person_id, Verdict.ACCEPTED, receipt)
@@ -232,7 +235,7 @@ class Run:
 
     def _rejected(self, attempt: Attempt, reasons: dict[str, str]) -> None:
         self.tally.rejected += len(reasons)
-        self._store.settle(
+        self._write_down(
             attempt,
             [
                 Answered(person_id, Verdict.REJECTED, reason, in_doubt=self._maybe_taken)
@@ -249,8 +252,22 @@ class Run:
         if self._unclear_in_a_row >= _UNCLEAR_BATCHES_BEFORE_STOP:
             raise ReceiverUnavailableError("The receiver gives no clear answer, batch after batch.", _TRY_LATER)
 
+    def _write_down(self, attempt: Attempt, answered: Sequence[Answered]) -> None:
+        self._store.settle(attempt, answered)
+        verdicts = {answer.verdict for answer in answered}
+        self._log.info(
+            f"batch {' and '.join(sorted(verdict.value for verdict in verdicts))}",
+            run_id=attempt.run_id,
+            batch_id=attempt.batch_id,
+            attempt=attempt.number,
+            children=len(answered),
+            status=attempt.http_status,
+            milliseconds=attempt.milliseconds,
+            request_id=attempt.request_id,
+        )
+
     def _note(self, attempt: Attempt, part: Sequence[Record], verdict: Verdict, reason: str) -> None:
-        self._store.settle(attempt, [Answered(record.person_id, verdict, reason) for record in part])
+        self._write_down(attempt, [Answered(record.person_id, verdict, reason) for record in part])
 
 
 def _halves(part: Sequence[Record]) -> list[list[Record]]:

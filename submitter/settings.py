@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from submitter.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from submitter.key_store import SECRET_NAMES, KeyStore, SystemKeyStore
 
 TEST_ENDPOINT = "https://pp-api.education.gov.uk/children-in-social-care-data-receiver-test/1"
 LARGEST_BATCH = 100
@@ -26,10 +25,19 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
+def _has_port_or_none(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 class DatabaseSettings(BaseSettings):
     """Where the state table is, when the dbt profile does not say it. Field names in capitals are the variables."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8-sig")
+    model_config = SettingsConfigDict(
+        extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8-sig", hide_input_in_errors=True
+    )
 
     table_name: Text = "ssd_api_data_staging"
     db_connection_string: SecretStr | None = None
@@ -74,15 +82,37 @@ class Settings(DatabaseSettings):
     csc_max_attempts: Annotated[int, Field(ge=1)] = 5
     csc_backoff_seconds: Annotated[float, Field(ge=0)] = 1
 
+    csc_proxy: SecretStr | None = None  # credentials may be part of it
+    csc_proxy_user: Text | None = None
+    csc_proxy_password: SecretStr | None = None
+    no_proxy: str | None = None
+    csc_ca_file: Path | None = None
+    csc_os_certificates: bool = True
+    csc_verify_tls: bool = True
+
     @field_validator("api_endpoint", "token_endpoint")
     @classmethod
     def _encrypted(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in {"https", "http"} or not parts.hostname:
+        if parts.scheme not in {"https", "http"} or not parts.hostname or not _has_port_or_none(url):
             raise ValueError("must be an https:// address")
         if parts.scheme == "http" and not is_loopback(url):
             raise ValueError("must begin with https:// (http:// is for a receiver on this machine only)")
+        # Whatever else an address may hold would make it unclear where children go, or hold a secret.
+        if parts.username is not None or re.search(r"[?#\\\s\x00-\x1f]", unquote(url)):
+            raise ValueError("must be an address without user, ?, #, backslash or blank")
+        if {".", ".."} & set(unquote(parts.path).split("/")):
+            raise ValueError("must be an address without . or .. in its path")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _live_means_checked(self) -> Settings:
+        if self.is_live and not self.csc_verify_tls:
+            raise ConfigurationError(
+                "CSC_VERIFY_TLS=false is not for a live receiver: certificates are always checked there.",
+                "Remove it; name the root certificate of a firewall that inspects TLS in CSC_CA_FILE.",
+            )
+        return self
 
     @property
     def children_url(self) -> str:
@@ -91,8 +121,20 @@ class Settings(DatabaseSettings):
 
     @property
     def is_live(self) -> bool:
-        """Whether the endpoint takes real children: any that is neither a test receiver nor on this machine."""
-        return not is_loopback(self.api_endpoint) and "-test" not in urlsplit(self.api_endpoint).path
+        """Whether the endpoint takes real children: any that is neither a test receiver nor on this machine.
+
+        A test receiver has a part of its path that ends in `-test`.
+        """
+        parts = urlsplit(self.api_endpoint).path.lower().split("/")
+        return not is_loopback(self.api_endpoint) and not any(part.endswith("-test") for part in parts)
+
+    def allow_live(self) -> None:
+        """Raise ConfigurationError when the endpoint is live and nobody said that this is meant."""
+        if self.is_live and not self.csc_live:
+            raise ConfigurationError(
+                "API_ENDPOINT is a live receiver, where real children are sent.",
+                "Give --live (or CSC_LIVE=true) if that is meant, or set the test receiver's address.",
+            )
 
 
 Chosen = TypeVar("Chosen", bound=DatabaseSettings)
@@ -101,14 +143,17 @@ Chosen = TypeVar("Chosen", bound=DatabaseSettings)
 def load_settings(
     kind: type[Chosen],
     env_file: Path | None = None,
+    *,
+    key_store: KeyStore | None = None,
     **overrides: Any,  # noqa: ANN401 - whatever the fields take
 ) -> Chosen:
-    """Read the settings of a kind: command line (`overrides`) before environment before `env_file`.
+    """Read the settings of a kind: command line (`overrides`), environment, `env_file`, and for secrets the key store.
 
     Raises ConfigurationError naming every variable that is missing or wrong, and never its value.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
+        given |= _from_key_store(kind, {*given, *where_set(kind, env_file)}, key_store or SystemKeyStore())
         return kind(_env_file=env_file, **given)  # type: ignore[call-arg,unused-ignore]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
@@ -120,8 +165,29 @@ def load_settings(
         ]
         raise ConfigurationError(
             f"The configuration is not complete: {'; '.join(wrong)}.",
-            "Set these as environment variables or in the .env file; .env.example explains each.",
+            "Set these as environment variables or in the .env file; .env.example explains each. Secrets may also be "
+            "in the key store (csc-submit secret).",
         ) from None
+
+
+def where_set(kind: type[DatabaseSettings], env_file: Path | None) -> dict[str, str]:
+    """Return for each field that has a value which source it comes from, by name: `environment` or the file's name."""
+    in_file = DotEnvSettingsSource(kind, env_file=env_file)()
+    in_environment = EnvSettingsSource(kind)()
+    return {**dict.fromkeys(in_file, str(env_file)), **dict.fromkeys(in_environment, "environment")}
+
+
+def _from_key_store(kind: type[DatabaseSettings], known: set[str], key_store: KeyStore) -> dict[str, str]:
+    """Return the secrets that no other place has; a proxy's password only where a proxy's user is set."""
+    wanted = [
+        name
+        for name in (secret.lower() for secret in SECRET_NAMES)
+        if name in kind.model_fields
+        and name not in known
+        and (kind.model_fields[name].is_required() or "csc_proxy_user" in known)
+    ]
+    found = {name: key_store.get(name.upper()) for name in wanted}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _what_is_wrong(kind: str, message: str) -> str:

@@ -185,6 +185,7 @@ class StateStore:
     """The three tables of one target. Every method is one transaction that may safely be executed twice."""
 
     def __init__(self, connection: Connection, schema: str, table: str, mode: PayloadMode = PayloadMode.DELTA) -> None:
+        self.mode = mode
         self._connection = connection
         self._server = connection.engine == "sqlserver"
         schema_of_state, _, name = table.rpartition(".")

@@ -47,6 +47,30 @@ class SsdColumn:
     primary_key: bool
 
 
+@dataclass(frozen=True)
+class ColumnUse:
+    """A column of the SSD that the models read: the families of type it may have, and what of the payload needs it.
+
+    `families` are of `text`, `date`, `number`. `attributes` are the specification's numbers, with ranges, or `all`.
+    """
+
+    table: str
+    column: str
+    families: frozenset[str]
+    attributes: str
+
+    def needed_by(self) -> frozenset[str]:
+        """Return the attribute numbers, each by itself."""
+        known = [attribute.number for attribute in attributes()]
+        if self.attributes == "all":
+            return frozenset(known)
+        found: set[str] = set()
+        for part in self.attributes.split(";"):
+            first, _, last = part.partition("-")
+            found |= {str(number) for number in range(int(first), int(last) + 1)} if last else {first}
+        return frozenset(found)
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -93,3 +117,12 @@ def ssd_tables() -> Mapping[str, Sequence[SsdColumn]]:
         column = SsdColumn(row["table"], row["column"], row["type"], row["key"] == "primary")
         tables.setdefault(column.table, []).append(column)
     return {name: tuple(columns) for name, columns in tables.items()}
+
+
+@cache
+def column_use() -> Sequence[ColumnUse]:
+    """Return every column that the models read, in the order of `models/staging/ssd.yml`."""
+    return tuple(
+        ColumnUse(row["table"], row["column"], frozenset(row["families"].split(";")), row["attributes"])
+        for row in _rows(_HERE / "ssd_column_use.csv")
+    )

@@ -18,9 +18,13 @@ from submitter.audit.standing import standing
 from submitter.audit.tables import Tables
 from submitter.audit.trail import Trail
 from submitter.connection import Statement
+from submitter.diagnostics.database import LEVEL, SERVER, check_rights
+from submitter.diagnostics.report import Report
+from submitter.diagnostics.schema import check_schema
 from submitter.project_files import project_root
 from submitter.sqlserver_connection import LOCK, SESSION
 from submitter.state import Answered, Attempt, RunEnd, RunStart, StateStore, Status, Verdict, now
+from submitter.validation.pending import PAGE, PendingPayloads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,6 +151,7 @@ def spoken() -> Recorder:
     store.start_run(RunStart("run", "host", "user", "1", "https://x", "999", "full"), 5)
     store.end_run("run", RunEnd(1, 2, 3, "done", 1))
     audit(store, Recorder(statements=recorder.statements, speakers=recorder.speakers, rows=()))
+    look(recorder.statements)
     return recorder
 
 
@@ -164,6 +169,26 @@ def audit(store: StateStore, connection: Recorder) -> None:
     assert list(rejected.all()) == []
     assert rejected.ids() == rejected.among(people) == []
     rejected.put_back(people)
+
+
+def look(statements: list[tuple[str, int]]) -> None:
+    """Everything that test-db-connection, test-schema and validate say, the latter for a full page of children."""
+    check_schema(Recorder(statements=statements, rows=()), "ssd", (), Report(lambda _: None))
+    check_rights(Recorder(statements=statements), Tables.of(Recorder(), "csc", "t"), Report(lambda _: None))
+    statements += [(SERVER, 0), (LEVEL, 0)]
+    page: list[tuple[Any, ...]] = [(f"{number:036d}", "no JSON", 1, b"", "pending") for number in range(PAGE)]
+    pages = iter(
+        [page, [(*row[:1], json.dumps({"la_child_id": row[0], "purge": True}), 1, b"", "held") for row in page]]
+    )
+
+    class Pages(Recorder):
+        def transaction(self, *spoken: Statement) -> list[tuple[Any, ...]]:
+            super().transaction(*spoken)
+            return next(pages, []) if spoken[-1].sql.startswith("select") else []
+
+    tables = Tables.of(Recorder(), "csc", "t")
+    summary = PendingPayloads(Pages(statements=statements), tables, sends_deltas=True).validate(dry_run=False)
+    assert (summary.invalid, summary.released) == (PAGE, PAGE)
 
 
 def with_marks_named(sql: str) -> str:

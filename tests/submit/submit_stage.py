@@ -201,6 +201,7 @@ class Script:
     token_fields: dict[str, object] = field(default_factory=lambda: {"expires_in": 3600})
     bodies: list[str] = field(default_factory=list)
     tokens: int = 0
+    gets: int = 501
     base_url: str = ""
 
 
@@ -221,6 +222,9 @@ def scripted(*replies: Reply, token_status: int = 200) -> Iterator[Script]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
+
+        def do_GET(self) -> None:
+            self.answer(script.gets, "", {})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -1,0 +1,1 @@
+"""Every pending payload against the JSON Schema, before the network."""
