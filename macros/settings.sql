@@ -66,8 +66,12 @@
 {% endmacro %}
 
 
-{# Variable csc_audit_days, a whole number of days; 0 keeps the audit trail for ever. #}
+{# Variable csc_audit_days, a whole number of days; 0 keeps the audit trail for ever. An anonymised run lets nothing go: it
+   does not see what the real state has in flight. #}
 {% macro audit_days() %}
+    {%- if is_anonymising() -%}
+        {{- return(0) -}}
+    {%- endif -%}
     {%- set value = var('csc_audit_days', 0) | string | trim -%}
     {%- if not modules.re.fullmatch('[0-9]{1,5}', value) -%}
         {{- exceptions.raise_compiler_error(

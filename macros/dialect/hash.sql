@@ -48,3 +48,47 @@
 {% macro duckdb__sha256(text) -%}
     unhex(sha256({{ text }}))
 {%- endmacro %}
+
+
+{# The hash as 64 hexadecimal digits in capitals. #}
+{% macro hex_sha256(text) %}
+    {{- return(adapter.dispatch('hex_sha256', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__hex_sha256(text) -%}
+    convert(nvarchar(64), {{ sha256(text) }}, 2)
+{%- endmacro %}
+
+{% macro duckdb__hex_sha256(text) -%}
+    upper(sha256({{ text }}))
+{%- endmacro %}
+
+
+{# A number from 0 to `numbers` - 1, the same for the same text; `numbers` is a few hundred at most. #}
+{% macro hash_number(text, numbers) %}
+    {{- return(adapter.dispatch('hash_number', 'csc_submit')(text, numbers)) -}}
+{% endmacro %}
+
+{# Three bytes: a number that has no sign. #}
+{% macro sqlserver__hash_number(text, numbers) -%}
+    (cast(substring({{ sha256(text) }}, 1, 3) as int) % {{ numbers }})
+{%- endmacro %}
+
+{% macro duckdb__hash_number(text, numbers) -%}
+    (cast('0x' || left(sha256({{ text }}), 6) as integer) % {{ numbers }})
+{%- endmacro %}
+
+
+{# A table with one row that nobody can guess, made where it is not there. #}
+{% macro made_salt_sql(table) %}
+    {{- return(adapter.dispatch('made_salt_sql', 'csc_submit')(table)) -}}
+{% endmacro %}
+
+{% macro sqlserver__made_salt_sql(table) -%}
+    if object_id(N'{{ table }}', N'U') is null
+    select cast(concat(newid(), N' ', newid()) as nvarchar(80)) as salt into {{ table }};
+{%- endmacro %}
+
+{% macro duckdb__made_salt_sql(table) -%}
+    create table if not exists {{ table }} as select concat(uuid(), ' ', uuid()) as salt;
+{%- endmacro %}

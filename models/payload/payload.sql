@@ -1,4 +1,7 @@
-{{ config(indexes=clustered_by(['person_id'], unique=true)) }}
+{{ config(
+    indexes=clustered_by(['person_id'], unique=true)
+    , pre_hook="{{ anonymisation_salt_sql() }}"
+) }}
 
 {%- set not_purged = 'cast(0 as ' ~ flag_type() ~ ')' -%}
 {%- set child = {
@@ -28,48 +31,49 @@
     , 'social_care_episodes': 'social_care_episodes_json.social_care_episodes'
 } -%}
 
-with child_details as (
-    select * from {{ ref('child_details') }}
+with {{ anonymised_child_ctes(ref('child_details'), ref('social_care_episodes')) -}}
+child_details as (
+    {{ payload_block('child_details', ref('child_details')) }}
 )
 
 , sdq_assessments as (
-    select * from {{ ref('sdq_assessments') }}
+    {{ payload_block('sdq_assessments', ref('sdq_assessments')) }}
 )
 
 , social_care_episodes as (
-    select * from {{ ref('social_care_episodes') }}
+    {{ payload_block('social_care_episodes', ref('social_care_episodes')) }}
 )
 
 , child_and_family_assessments as (
-    select * from {{ ref('child_and_family_assessments') }}
+    {{ payload_block('child_and_family_assessments', ref('child_and_family_assessments')) }}
 )
 
 , child_in_need_plans as (
-    select * from {{ ref('child_in_need_plans') }}
+    {{ payload_block('child_in_need_plans', ref('child_in_need_plans')) }}
 )
 
 , section_47_assessments as (
-    select * from {{ ref('section_47_assessments') }}
+    {{ payload_block('section_47_assessments', ref('section_47_assessments')) }}
 )
 
 , child_protection_plans as (
-    select * from {{ ref('child_protection_plans') }}
+    {{ payload_block('child_protection_plans', ref('child_protection_plans')) }}
 )
 
 , child_looked_after_placements as (
-    select * from {{ ref('child_looked_after_placements') }}
+    {{ payload_block('child_looked_after_placements', ref('child_looked_after_placements')) }}
 )
 
 , adoption as (
-    select * from {{ ref('adoption') }}
+    {{ payload_block('adoption', ref('adoption')) }}
 )
 
 , care_leavers as (
-    select * from {{ ref('care_leavers') }}
+    {{ payload_block('care_leavers', ref('care_leavers')) }}
 )
 
 , care_worker_details as (
-    select * from {{ ref('care_worker_details') }}
+    {{ payload_block('care_worker_details', ref('care_worker_details')) }}
 )
 
 , child_and_family_assessments_json as (

@@ -36,6 +36,10 @@ _HASHBYTES_OF_ANY_LENGTH = 2016
 
 def script(project: Path, server: int, schema: str, variables: Mapping[str, Any]) -> str:
     """Return the script for a version of SQL Server. Raises ConfigurationError."""
+    if str(variables.get("csc_anonymise", False)).lower() == "true":
+        raise ConfigurationError(
+            "A script builds real payloads only.", "Leave csc_anonymise out; anonymised ones are made by dbt build."
+        )
     return written(compiled(project, server, schema, variables), server)
 
 

@@ -195,6 +195,9 @@ def all_queries(dialect: Dialect) -> list[str]:
         *(f"select {dialect.sql(clock)} as answer" for clock in ("today", "now_utc")),
         f"select {dialect.sql('days_ago_utc', 99_999)} as answer",
         *(f"select cast(null as {dialect.sql(kind, *length)}) as answer" for kind, length in TYPE_CALLS),
+        *(f"select {dialect.call('hex_sha256', text)} as answer" for text in HASHED_TEXTS),
+        *(f"select {dialect.call('hash_number', text, 90)} as answer" for text in HASHED_TEXTS),
+        dialect.sql("made_salt_sql", "salt"),
     ]
 
 
@@ -263,6 +266,14 @@ def test_codes_are_found_in_a_json_array(case: CodesCase) -> None:
 def test_sha256_is_the_hash_of_the_text() -> None:
     for text, read in zip(HASHED_TEXTS, ("a", "A", "", "é\N{GRINNING FACE}", "x" * 5000), strict=True):
         assert answer(hash_query(DUCKDB, text)) == hashlib.sha256(read.encode(HASHED_AS["duckdb"])).digest()
+
+
+def test_a_hash_is_written_and_drawn_from() -> None:
+    for text in HASHED_TEXTS:
+        written = answer(f"select {DUCKDB.call('hex_sha256', text)} as answer")
+        assert bytes.fromhex(str(written)) == answer(hash_query(DUCKDB, text))
+        assert str(written).isupper()
+        assert answer(f"select {DUCKDB.call('hash_number', text, 90)} as answer") == int(str(written)[:6], 16) % 90
 
 
 def test_one_of_several_duplicates_is_kept() -> None:

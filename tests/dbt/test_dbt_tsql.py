@@ -37,6 +37,7 @@ NIGHTLY, FIRST_RUN = "is_incremental() if flags.INTROSPECT else true", "false"
 # Models that look otherwise on the first run, or with variable csc_volatile_ids.
 OTHER_FORMS = {"ssd_api_data_staging": "ssd_api_data_staging__first_run", "payload": "payload__volatile_ids"}
 THE_SELECT = "the_select_of_the_node"
+ANONYMISED = ("payload", "changed_child")
 # What stands around the models: analyses of the altered copy, so that dbt itself renders the macros, its own and ours.
 ANALYSES = {
     "state_strategy": """
@@ -101,13 +102,17 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
         *("--vars", json.dumps({"csc_volatile_ids": ["social_care_episodes", "child_in_need_plans"]})),
         *("--select", *OTHER_FORMS, *ANALYSES),
     )
-    forms = compiled_texts(altered, "model")
+    forms = {OTHER_FORMS[name]: sql for name, sql in compiled_texts(altered, "model").items()}
+    anonymised = compiled_for_sqlserver(
+        ROOT, tmp_path_factory.mktemp("anonymised"), *("--vars", "{csc_anonymise: true}"), *("--select", *ANONYMISED)
+    )
+    forms |= {f"{name}__anonymised": sql for name, sql in compiled_texts(anonymised, "model").items()}
     return Compiled(
         compiled_texts(manifest, "model"),
         compiled_texts(manifest, "test"),
         compiled_texts(manifest, "analysis"),
         manifest,
-        {form: forms[name] for name, form in OTHER_FORMS.items()},
+        forms,
         compiled_texts(altered, "analysis"),
     )
 
@@ -250,6 +255,7 @@ def test_the_state_is_read_from_the_second_run_on(compiled: Compiled) -> None:
     first_run = compiled.other_forms["ssd_api_data_staging__first_run"]
     assert STATE not in first_run
     assert "where 1 = 0" in first_run
+    assert STATE.replace("staging", "staging_anon") in compiled.other_forms["changed_child__anonymised"]
 
 
 def test_the_state_is_kept_without_a_merge_in_one_transaction(compiled: Compiled) -> None:

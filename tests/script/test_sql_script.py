@@ -300,6 +300,7 @@ def run(*arguments: str) -> tuple[int, str]:
         (("--server", "2017", "--ssd-schema", "[ssd]"), "write a schema's name in letters, digits and underscores"),
         (("--server", "2017", "--vars", "{a: "), "write variables as dbt takes them"),
         (("--server", "2017", "--vars", "text"), "write variables as dbt takes them"),
+        (("--server", "2017", "--vars", "{csc_anonymise: true}"), "A script builds real payloads only."),
     ],
 )
 def test_wrong_options_are_named(arguments: tuple[str, ...], said: str) -> None:
