@@ -120,7 +120,8 @@ class Law:
             }
             # all is built on the first day, and at the end
             runs = 1 if number in {0, last} else chance.choice([0, 1, 1, 1, 1, 2, MOST_RUNS_A_DAY])
-            self._change_and_build(children, days, runs)
+            for person_id, how in self._change_and_build(children, days, runs):
+                problems.setdefault(number_of[person_id], f"day {number}: {how}")
             payload_mode = chance.choice(self.modes)
             for person_id, how in self._submit(number, days, payload_mode):
                 problems.setdefault(number_of[person_id], f"day {number} ({payload_mode.value}): {how}")
@@ -139,7 +140,9 @@ class Law:
                 return f"the receiver ({kind}) holds {json.dumps(held)} and not {json.dumps(wanted)}"
         return None
 
-    def _change_and_build(self, children: Sequence[Child], days: dict[str, Day], runs: int) -> None:
+    def _change_and_build(
+        self, children: Sequence[Child], days: dict[str, Day], runs: int
+    ) -> Iterator[tuple[str, str]]:
         """Make the day's changes; those without a dbt run of their own are seen by the next day's first."""
         for run in range(MOST_RUNS_A_DAY):
             for child in children:
@@ -148,6 +151,20 @@ class Law:
                         child.make(change)
             if run < runs:
                 self._build(children)
+                yield from self._taken_apart_for_nothing()
+
+    def _taken_apart_for_nothing(self) -> Iterator[tuple[str, str]]:
+        """Yield who was taken apart although unchanged, or was not although changed; in doubt nobody is either."""
+        rows = self._rows(
+            "select person_id, state.previous_json_payload <> payload.json_payload "
+            f"from {STATE} as state inner join csc.payload using (person_id) "
+            "where state.inflight_payload is null and state.doubted_payloads is null "
+            "and state.previous_json_payload is not null "
+            "and (state.previous_json_payload <> payload.json_payload) "
+            "<> (person_id in (select accepted_item.person_id from csc.accepted_item))"
+        )
+        for person_id, changed in rows:
+            yield person_id, "changed, and was not taken apart" if changed else "taken apart, and did not change"
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self._database)) as connection:
