@@ -1,8 +1,10 @@
-"""Times the road at scale: `dbt build` (models only), then a whole submission, each as a process of its own.
+"""Times the road at scale: `dbt build` (models only), a whole submission, and the build after a day of change.
 
     python bootstrap.py benchmark [--children 100000]
 
-Prints seconds and peak memory of both beside their targets, and each as a ratio of its target (below 1 is inside it).
+Each step is a process of its own. Prints seconds and peak memory beside their targets, and each as a ratio of its
+target (below 1 is inside it). Then 1 % of the children whom the receiver holds change, and what the models in
+models/delta took in the second build is printed as a ratio of the first build, with the number of payloads taken apart.
 The stand-in receiver runs in this process and does not count. Works on Linux and macOS, which tell a process's peak.
 """
 
@@ -20,12 +22,15 @@ from pathlib import Path
 
 import duckdb
 
+from submitter.project_files import project_root
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
 from submitter.trial import ssd
 from submitter.trial.demo import (
+    CSC_SCHEMA,
     DATABASE_NAME,
     SSD_SCHEMA,
+    count,
     dbt_command,
     submit_command,
     submit_environment,
@@ -36,6 +41,10 @@ from submitter.trial.invent import invented_children
 BUILD_SECONDS = 60
 BUILD_MEGABYTES = 4096
 SUBMIT_MEGABYTES = 200
+DELTA_PART_OF_BUILD = 1 / 3
+CHANGED_EVERY = 100
+STATE = f"{CSC_SCHEMA}.ssd_api_data_staging"
+DELTA_MODELS = sorted(path.stem for path in (project_root() / "models" / "delta").glob("*.sql"))
 
 
 @dataclass(frozen=True)
@@ -75,8 +84,54 @@ def line(what: str, value: float, unit: str, target: float) -> None:
     )
 
 
+def change_children(database: Path) -> int:
+    """Change every hundredth child whom the receiver holds, each in the child's details and in its episodes."""
+    # ids are compared as the staging models read them
+    chosen = "trim({}, chr(9) || chr(10) || chr(13) || chr(32) || chr(160)) in (select person_id from chosen)"
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            f"create temp table chosen as select person_id from {STATE} "  # noqa: S608 - own names
+            f"where submission_status = 'sent' qualify row_number() over (order by person_id) % {CHANGED_EVERY} = 0"
+        )
+        for table, column, change in (
+            ("ssd_person", "pers_person_id", "pers_forename = 'Changed'"),
+            ("ssd_cin_episodes", "cine_person_id", "cine_close_date = null, cine_close_reason = null"),
+        ):
+            connection.execute(f"update {SSD_SCHEMA}.{table} set {change} where {chosen.format(column)}")  # noqa: S608
+        connection.execute(
+            f"delete from {SSD_SCHEMA}.ssd_cin_plans where {chosen.format('cinp_person_id')}"  # noqa: S608
+        )
+        return count(connection, "select count(*) from chosen")
+
+
+def seconds_of_models(folder: Path) -> dict[str, float]:
+    """Return what each model took in the last dbt run, by name."""
+    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    return {each["unique_id"].rpartition(".")[2]: each["execution_time"] for each in results}
+
+
+def show_delta(folder: Path, database: Path, changed: int, first_build: Measured) -> None:
+    """Print what the delta part of the last dbt run took and what it took apart."""
+    seconds = seconds_of_models(folder)
+    delta = sum(seconds[model] for model in DELTA_MODELS)
+    for model in DELTA_MODELS:
+        print(f"  {model:<26}{seconds[model]:>10,.1f} s")
+    print(
+        f"{'delta part of the build':<28}{delta:>10,.1f} s    ratio to the first build "
+        f"{delta / first_build.seconds:.3f}, target {DELTA_PART_OF_BUILD:.3f}"
+    )
+    with duckdb.connect(str(database), read_only=True) as connection:
+        taken_apart = count(connection, f"select count(distinct person_id) from {CSC_SCHEMA}.accepted_item")  # noqa: S608
+        carried, whole = connection.execute(
+            "select sum(strlen(partial_json_payload)), sum(strlen(json_payload)) "  # noqa: S608
+            f"from {STATE} where partial_json_payload is not null"
+        ).fetchall()[0]
+    print(f"{taken_apart:,} payloads taken apart, {changed:,} children changed: ratio {taken_apart / changed:.3f}")
+    print(f"{carried:,} bytes go out instead of {whole:,}: ratio {carried / whole:.3f}", flush=True)
+
+
 def main() -> None:
-    """Fill, build, submit; print the figures."""
+    """Fill, build, submit, change, build again; print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--children", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -101,6 +156,11 @@ def main() -> None:
             submit = measured(submit_command(folder), submit_environment(receiver, config), (0, 1))
             print(f"{len(receiver.store):,} children accepted in {submit.seconds:,.1f} s", flush=True)
         line("csc-submit, peak memory", submit.megabytes, "MB", SUBMIT_MEGABYTES)
+
+        changed = change_children(database)
+        again = measured(dbt_command(folder, today, *models_only), dict(os.environ), (0,))
+        line("dbt build after the changes", again.seconds, "s", BUILD_SECONDS)
+        show_delta(folder, database, changed, build)
 
 
 if __name__ == "__main__":

@@ -60,3 +60,25 @@
         , 'purge': 'cast(1 as ' ~ flag_type() ~ ')'
     }) }}
 {%- endmacro %}
+
+
+{# What goes out for a child the next time csc-submit runs (`--payload delta`), as a word and as a text: two expressions
+   on `state`, a row of the state table that is pending, rejected before or in flight. #}
+{% macro going_out_as() -%}
+    case
+        when state.inflight_payload is not null then 'again'
+        when lower(state.row_state) = 'deleted' then 'purge'
+        when state.partial_json_payload is null then 'whole'
+        when state.doubted_payloads is not null then 'whole'
+        else 'changes'
+    end
+{%- endmacro %}
+
+{% macro going_out_text() -%}
+    coalesce(state.inflight_payload, state.partial_json_payload, state.json_payload)
+{%- endmacro %}
+
+{# Whether anything goes out: a condition on `state`. #}
+{% macro is_going_out() -%}
+    (state.inflight_payload is not null or lower(state.submission_status) in ('pending', 'error'))
+{%- endmacro %}

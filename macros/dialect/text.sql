@@ -129,3 +129,17 @@
 {% macro duckdb__binary_order(text) -%}
     {{ text }}
 {%- endmacro %}
+
+
+{# How many characters a text has, blanks at its end too. SQL Server counts what is outside the basic plane as two. #}
+{% macro characters(text) %}
+    {{- return(adapter.dispatch('characters', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__characters(text) -%}
+    datalength(cast({{ text }} as nvarchar(max))) / 2
+{%- endmacro %}
+
+{% macro duckdb__characters(text) -%}
+    length({{ text }})
+{%- endmacro %}

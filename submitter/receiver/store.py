@@ -57,6 +57,20 @@ def _records(held: list[Child], sent: list[Child], key: str, mode: Mode) -> list
     return [*result.values(), *by_id.values()]
 
 
+def in_order_of_ids(child: Any) -> Any:  # noqa: ANN401 - parsed JSON
+    """Return a child, or a part of one, with its keyed records in order of id: those are held by id, in no order."""
+    if isinstance(child, list):
+        return [in_order_of_ids(record) for record in child]
+    if not isinstance(child, dict):
+        return child
+    return {
+        name: sorted(in_order_of_ids(value), key=lambda record: str(record[_KEYS[name]]))
+        if name in _KEYS and isinstance(value, list)
+        else in_order_of_ids(value)
+        for name, value in child.items()
+    }
+
+
 class ChildStore:
     """Children by `la_child_id`, each kept as JSON text: small, and nobody can change one by accident."""
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from submitter.receiver.store import in_order_of_ids
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
@@ -110,7 +112,12 @@ def _unequal(connection: DuckDBPyConnection, schema: str, store: ChildStore) -> 
             f"select person_id from {schema}.ssd_api_data_staging where submission_status = 'error'"  # noqa: S608
         ).fetchall()
     }
-    differing = {person_id for person_id, payload in built if store.get(person_id) != json.loads(payload)}
+    # a receiver that merges has a new record after those it had, wherever the payload has it
+    differing = {
+        person_id
+        for person_id, payload in built
+        if in_order_of_ids(store.get(person_id)) != in_order_of_ids(json.loads(payload))
+    }
     too_many = set(store.ids()) - {person_id for person_id, _ in built}
     return (differing | too_many) - rejected
 

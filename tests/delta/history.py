@@ -35,7 +35,9 @@ class Slot:
 REFERRALS = ("{child}-R1", "{child}-R2", "{child}-R3")
 CARE = ("{child}-L1", "{child}-L2")
 DAYS = (None, "2025-05-01", "2025-09-30", "2026-01-15")
-STARTED = ("2025-05-01", "2025-09-30", "2026-01-15")
+STARTED = ("2025-05-01", "2025-09-30", "2026-01-15", None)
+# a record may be moved to somebody else, here to a child who is not in the SSD
+OWNER = ("{child}", "{child}-other")
 
 
 def _slots() -> dict[str, Slot]:
@@ -51,71 +53,88 @@ def _slots() -> dict[str, Slot]:
                 "pers_surname": ("Smith", None, "O'Neill"),
                 "pers_sex": ("F", "M", None),
                 "pers_ethnicity": ("WBRI", None),
-                "pers_dob": ("2015-01-01", "2014-12-31"),
-                "pers_expected_dob": (None, "2015-02-01"),
-            },
-        ),
-        "immigration": Slot(
-            "ssd_immigration_status",
-            {"immi_immigration_status_id": "{child}-I", "immi_person_id": "{child}"},
-            {
-                "immi_immigration_status": ("UASC", "other"),
-                "immi_immigration_status_start_date": ("2024-06-01",),
-                "immi_immigration_status_end_date": (None, "2025-12-01"),
-            },
-        ),
-        "former_upn": Slot(
-            "ssd_linked_identifiers",
-            {
-                "link_table_id": "{child}-K",
-                "link_person_id": "{child}",
-                "link_identifier_type": "Former Unique Pupil Number",
-            },
-            {"link_identifier_value": ("B123456789012", "C123456789012")},
-        ),
-        "permanence": Slot(
-            "ssd_permanence",
-            {"perm_table_id": "{child}-P", "perm_person_id": "{child}"},
-            {
-                "perm_adm_decision_date": ("2025-06-01", None),
-                "perm_matched_date": (None, "2025-07-01"),
-                "perm_placed_for_adoption_date": (None, "2025-08-01", "2025-08-02"),
-            },
-        ),
-        "care_leaver": Slot(
-            "ssd_care_leavers",
-            {"clea_table_id": "{child}-C", "clea_person_id": "{child}"},
-            {
-                "clea_care_leaver_latest_contact": ("2025-10-01", None),
-                "clea_care_leaver_activity": ("F2", None, "G4"),
-                "clea_care_leaver_accommodation": ("B", None),
+                "pers_dob": ("2015-01-01", "2009-12-31", None),
+                "pers_expected_dob": ("2025-06-01", None, "2015-02-01"),
             },
         ),
     }
     for number in (1, 2):
         slots |= {
+            f"immigration {number}": Slot(
+                "ssd_immigration_status",
+                {"immi_immigration_status_id": f"{{child}}-I{number}"},
+                {
+                    "immi_person_id": OWNER,
+                    "immi_immigration_status": ("UASC", "other"),
+                    "immi_immigration_status_start_date": ("2024-06-01", "2024-07-01", None),
+                    "immi_immigration_status_end_date": (None, "2025-12-01"),
+                },
+            ),
+            f"former upn {number}": Slot(
+                "ssd_linked_identifiers",
+                {"link_table_id": f"{{child}}-K{number}"},
+                {
+                    "link_person_id": OWNER,
+                    "link_identifier_type": ("Former Unique Pupil Number", "NHS number"),
+                    "link_identifier_value": ("B123456789012", "C123456789012"),
+                    "link_valid_from_date": (None, "2025-01-01", "2025-06-01"),
+                },
+            ),
+            f"permanence {number}": Slot(
+                "ssd_permanence",
+                {"perm_table_id": f"{{child}}-P{number}"},
+                {
+                    "perm_person_id": OWNER,
+                    "perm_cla_id": (None, *CARE),
+                    "perm_adm_decision_date": ("2025-06-01", None),
+                    "perm_matched_date": (None, "2025-07-01"),
+                    "perm_placed_for_adoption_date": (None, "2025-08-01", "2025-08-02"),
+                },
+            ),
+            f"care leaver {number}": Slot(
+                "ssd_care_leavers",
+                {"clea_table_id": f"{{child}}-C{number}"},
+                {
+                    "clea_person_id": OWNER,
+                    "clea_care_leaver_latest_contact": ("2025-10-01", None, "2025-10-02"),
+                    "clea_care_leaver_activity": ("F2", None, "G4"),
+                    "clea_care_leaver_accommodation": ("B", None),
+                },
+            ),
+            f"worker {number}": Slot(
+                "ssd_professionals",
+                {"prof_professional_id": f"{{child}}-W{number}"},
+                {"prof_social_worker_registration_no": (f"SW{number}", "SW3", None)},
+            ),
             f"address {number}": Slot(
                 "ssd_address",
-                {"addr_table_id": f"{{child}}-D{number}", "addr_person_id": "{child}"},
+                {"addr_table_id": f"{{child}}-D{number}"},
                 {
+                    "addr_person_id": OWNER,
                     "addr_address_postcode": ("AB1 2CD", "AB1 2CE", None),
                     "addr_address_start_date": ("2020-01-01", "2025-11-01"),
+                    "addr_address_end_date": (None, "2025-12-01"),
                 },
             ),
             f"disability {number}": Slot(
                 "ssd_disability",
-                {"disa_table_id": f"{{child}}-B{number}", "disa_person_id": "{child}"},
-                {"disa_disability_code": ("HEAR", "VIS", "MOB")},
+                {"disa_table_id": f"{{child}}-B{number}"},
+                {"disa_person_id": OWNER, "disa_disability_code": ("HEAR", "VIS", "MOB")},
             ),
             f"sdq {number}": Slot(
                 "ssd_sdq_scores",
-                {"csdq_table_id": f"{{child}}-Q{number}", "csdq_person_id": "{child}"},
-                {"csdq_sdq_completed_date": ("2025-03-01", "2025-11-01"), "csdq_sdq_score": ("10", "0", "40")},
+                {"csdq_table_id": f"{{child}}-Q{number}"},
+                {
+                    "csdq_person_id": OWNER,
+                    "csdq_sdq_completed_date": ("2025-03-01", "2025-11-01"),
+                    "csdq_sdq_score": ("10", "0", "40"),
+                },
             ),
             f"assessment {number}": Slot(
                 "ssd_cin_assessments",
-                {"cina_assessment_id": f"{{child}}-A{number}", "cina_person_id": "{child}"},
+                {"cina_assessment_id": f"{{child}}-A{number}"},
                 {
+                    "cina_person_id": OWNER,
                     "cina_referral_id": REFERRALS,
                     "cina_assessment_start_date": STARTED,
                     "cina_assessment_auth_date": DAYS,
@@ -123,13 +142,17 @@ def _slots() -> dict[str, Slot]:
             ),
             f"factors {number}": Slot(
                 "ssd_assessment_factors",
-                {"cinf_table_id": f"{{child}}-F{number}", "cinf_assessment_id": f"{{child}}-A{number}"},
-                {"cinf_assessment_factors_json": ('["1A"]', '["1A","2B"]', "[]", '["2B"]')},
+                {"cinf_table_id": f"{{child}}-F{number}"},
+                {
+                    "cinf_assessment_id": (f"{{child}}-A{number}", f"{{child}}-A{3 - number}"),
+                    "cinf_assessment_factors_json": ('["1A"]', '["1A","2B"]', "[]", '["2B"]'),
+                },
             ),
             f"cin plan {number}": Slot(
                 "ssd_cin_plans",
-                {"cinp_cin_plan_id": f"{{child}}-N{number}", "cinp_person_id": "{child}"},
+                {"cinp_cin_plan_id": f"{{child}}-N{number}"},
                 {
+                    "cinp_person_id": OWNER,
                     "cinp_referral_id": REFERRALS,
                     "cinp_cin_plan_start_date": STARTED,
                     "cinp_cin_plan_end_date": (None, "2026-02-01"),
@@ -137,8 +160,9 @@ def _slots() -> dict[str, Slot]:
             ),
             f"cp plan {number}": Slot(
                 "ssd_cp_plans",
-                {"cppl_cp_plan_id": f"{{child}}-X{number}", "cppl_person_id": "{child}"},
+                {"cppl_cp_plan_id": f"{{child}}-X{number}"},
                 {
+                    "cppl_person_id": OWNER,
                     "cppl_referral_id": REFERRALS,
                     "cppl_cp_plan_start_date": STARTED,
                     "cppl_cp_plan_end_date": (None, "2026-02-01"),
@@ -146,8 +170,9 @@ def _slots() -> dict[str, Slot]:
             ),
             f"enquiry {number}": Slot(
                 "ssd_s47_enquiry",
-                {"s47e_s47_enquiry_id": f"{{child}}-S{number}", "s47e_person_id": "{child}"},
+                {"s47e_s47_enquiry_id": f"{{child}}-S{number}"},
                 {
+                    "s47e_person_id": OWNER,
                     "s47e_referral_id": REFERRALS,
                     "s47e_s47_start_date": STARTED,
                     "s47e_s47_end_date": (None, "2026-02-01"),
@@ -156,18 +181,24 @@ def _slots() -> dict[str, Slot]:
             ),
             f"conference {number}": Slot(
                 "ssd_initial_cp_conference",
-                {"icpc_icpc_id": f"{{child}}-J{number}", "icpc_s47_enquiry_id": f"{{child}}-S{number}"},
-                {"icpc_icpc_date": ("2025-10-05", "2025-10-06", None)},
+                {"icpc_icpc_id": f"{{child}}-J{number}"},
+                {
+                    "icpc_person_id": OWNER,
+                    "icpc_s47_enquiry_id": (f"{{child}}-S{number}", f"{{child}}-S{3 - number}"),
+                    "icpc_icpc_date": ("2025-10-05", "2025-10-06", None),
+                },
             ),
             f"care episode {number}": Slot(
                 "ssd_cla_episodes",
                 {
                     "clae_cla_episode_id": f"{{child}}-E{number}",
-                    "clae_person_id": "{child}",
-                    "clae_cla_id": CARE[number - 1],
-                    "clae_cla_episode_start_date": "2025-05-01",
                 },
                 {
+                    "clae_person_id": OWNER,
+                    "clae_cla_id": (CARE[number - 1], CARE[2 - number]),
+                    "clae_cla_placement_id": (None, "{child}-T1", "{child}-T2"),
+                    "clae_cla_episode_start_date": ("2025-05-01", "2025-05-02", None),
+                    "clae_cla_episode_ceased_date": (None, "2025-12-31"),
                     "clae_referral_id": REFERRALS,
                     "clae_cla_episode_start_reason": ("S - new", "P", None),
                     "clae_cla_episode_ceased_reason": (None, "E4A", "X1"),
@@ -175,8 +206,9 @@ def _slots() -> dict[str, Slot]:
             ),
             f"placement {number}": Slot(
                 "ssd_cla_placement",
-                {"clap_cla_placement_id": f"{{child}}-T{number}", "clap_person_id": "{child}"},
+                {"clap_cla_placement_id": f"{{child}}-T{number}"},
                 {
+                    "clap_person_id": OWNER,
                     "clap_cla_id": CARE,
                     "clap_cla_placement_start_date": STARTED,
                     "clap_cla_placement_type": ("U1", "K2", None),
@@ -187,10 +219,12 @@ def _slots() -> dict[str, Slot]:
             ),
             f"involvement {number}": Slot(
                 "ssd_involvements",
-                {"invo_involvements_id": f"{{child}}-V{number}", "invo_professional_role_id": "CW"},
+                {"invo_involvements_id": f"{{child}}-V{number}"},
                 {
+                    "invo_person_id": OWNER,
+                    "invo_professional_role_id": ("CW", "IRO"),
                     "invo_referral_id": REFERRALS,
-                    "invo_professional_id": ("pro-1", "pro-2"),
+                    "invo_professional_id": ("{child}-W1", "{child}-W2"),
                     "invo_involvement_start_date": ("2024-05-01", "2024-12-01"),
                     "invo_involvement_end_date": (None, "2026-02-01"),
                 },
@@ -199,8 +233,9 @@ def _slots() -> dict[str, Slot]:
     for number in (1, 2, 3):
         slots[f"referral {number}"] = Slot(
             "ssd_cin_episodes",
-            {"cine_referral_id": REFERRALS[number - 1], "cine_person_id": "{child}"},
+            {"cine_referral_id": REFERRALS[number - 1]},
             {
+                "cine_person_id": OWNER,
                 "cine_referral_date": ("2024-06-01", "2025-02-01", "2025-02-02"),
                 "cine_referral_source_code": ("1A", None, "3B"),
                 "cine_referral_nfa": ("N", "Y", None),
@@ -212,23 +247,18 @@ def _slots() -> dict[str, Slot]:
 
 
 SLOTS = _slots()
-# Rows that are nobody's own.
-SHARED = [
-    Record(
-        "ssd_professionals",
-        {"prof_professional_id": f"pro-{number}", "prof_social_worker_registration_no": f"SW{number}"},
-    )
-    for number in (1, 2)
-]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One step in the SSD: `choice` is a number for a column; without a column the row is made, or deleted."""
+    """One step in the SSD: a row is made, or deleted, or one of its columns goes so many choices further.
+
+    A row whose column changes is made where it is not there.
+    """
 
     slot: str
     column: str = ""
-    choice: int = 0
+    further: int = 0
     delete: bool = False
 
 
@@ -293,11 +323,10 @@ class Child:
     def make(self, change: Change) -> None:
         if change.delete:
             self.rows.pop(change.slot, None)
-        elif change.column:
-            if change.slot in self.rows:
-                self.rows[change.slot][change.column] = change.choice
-        else:
-            self.rows.setdefault(change.slot, {})
+            return
+        chosen = self.rows.setdefault(change.slot, {})
+        if change.column:
+            chosen[change.column] = chosen.get(change.column, 0) + change.further
 
     def records(self) -> Iterator[Record]:
         for name, chosen in self.rows.items():
@@ -314,17 +343,22 @@ class Child:
             )
 
 
-_NAMES = sorted(SLOTS)
-_ONE_COLUMN = st.sampled_from([(name, column) for name in _NAMES for column in SLOTS[name].choices])
-_MADE = st.sampled_from(_NAMES).map(Change)
-_DELETED = st.sampled_from([*_NAMES, "person", "person"]).map(lambda name: Change(name, delete=True))
-_BACK = st.just(Change("person"))
-_SET = st.builds(lambda at, choice: Change(at[0], at[1], choice), _ONE_COLUMN, st.integers(0, 3))
-_CHANGE = st.one_of(_SET, _SET, _MADE, _DELETED, _BACK)
+# Drawn from one flat list: hypothesis weighs nested strategies in its own way, and most steps would do nothing.
+_MADE = [Change(name) for name in sorted(SLOTS)]
+_DELETED = [Change(name, delete=True) for name in sorted(SLOTS)]
+_SET = [
+    Change(name, column, further)
+    for name, slot in sorted(SLOTS.items())
+    for column, choices in slot.choices.items()
+    for further in range(1, len(choices))
+]
+_CHANGE = st.sampled_from(
+    [*_SET, *_MADE, *_DELETED, *_DELETED, *[Change("person", delete=True)] * 8, *[Change("person")] * 8]
+)
 _POSTED = st.sampled_from([*Outcome, Outcome.ACCEPT, Outcome.ACCEPT, Outcome.ACCEPT])
 _REPLAYED = st.sampled_from([Outcome.ACCEPT, Outcome.REJECT, Outcome.LOST, Outcome.TAKEN, Outcome.ACCEPT])
-_DAY = st.builds(Day, st.lists(st.tuples(st.integers(0, 2), _CHANGE), max_size=4).map(tuple), _REPLAYED, _POSTED)
-_FIRST = st.lists(_MADE, max_size=12).map(
+_DAY = st.builds(Day, st.lists(st.tuples(st.integers(0, 2), _CHANGE), max_size=6).map(tuple), _REPLAYED, _POSTED)
+_FIRST = st.lists(st.sampled_from([*_MADE, *_SET]), min_size=8, max_size=40).map(
     lambda made: Day(tuple((0, change) for change in [Change("person"), Change("referral 1"), *made]))
 )
 HISTORIES = st.builds(lambda first, days: History((first, *days)), _FIRST, st.lists(_DAY, min_size=4, max_size=14))

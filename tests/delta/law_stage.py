@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 from dbt.cli.main import dbtRunner
-from history import SHARED, Child, Day, History, Outcome
+from history import Child, Day, History, Outcome
 
 from submitter.duckdb_connection import DuckDbConnection
 from submitter.project_files import project_root
 from submitter.receiver.schema import breaches
-from submitter.receiver.store import ChildStore
+from submitter.receiver.store import ChildStore, in_order_of_ids
 from submitter.state import Answered, Attempt, PayloadMode, RunStart, StateStore, Status, Verdict, now
 from submitter.trial import ssd
 from submitter.trial.demo import write_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from submitter.state import Record
@@ -42,26 +42,19 @@ ANSWERED = {
 }
 MOST_RUNS_A_DAY = 3
 _BATCH = 500
-_KEYS = {
-    "social_care_episodes": "social_care_episode_id",
-    "child_and_family_assessments": "child_and_family_assessment_id",
-    "child_in_need_plans": "child_in_need_plan_id",
-    "section_47_assessments": "section_47_assessment_id",
-    "child_protection_plans": "child_protection_plan_id",
-    "child_looked_after_placements": "child_looked_after_placement_id",
-}
 
 
-def without_order(value: Any) -> Any:  # noqa: ANN401 - parsed JSON
-    """Return a payload whose keyed records are in order of id: a receiver keeps them by id."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: sorted(map(without_order, inner), key=lambda record: str(record[_KEYS[name]]))
-        if name in _KEYS
-        else without_order(inner)
-        for name, inner in value.items()
-    }
+def said(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what a payload takes back: each cleared attribute and each purged record, by its path without marks."""
+    if record.get("purge") is True:
+        yield "purged", path
+    for name, value in record.items():
+        inner = f"{path}.{name}" if path else name
+        if value is None:
+            yield "cleared", inner
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict):
+                yield from said(each, inner)
 
 
 def project(folder: Path, variables: dict[str, object], *arguments: str, directory: Path | None = None) -> None:
@@ -97,6 +90,8 @@ class Law:
     variables: dict[str, object] = field(default_factory=dict)
     modes: Sequence[PayloadMode] = (PayloadMode.DELTA, PayloadMode.DELTA, PayloadMode.FULL)
 
+    taken_back: set[tuple[str, str]] = field(default_factory=set)  # in all that was posted, as `said` tells it
+
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
         self._played = 0
@@ -116,7 +111,6 @@ class Law:
         problems: dict[int, str] = {}
         with duckdb.connect(str(self._database)) as connection:
             ssd.create_tables(connection, "ssd")
-            ssd.load(connection, "ssd", SHARED)
         self._dbt("seed")
         last = max((len(history.days) for history in histories), default=0)
         for number in range(last + 1):
@@ -126,7 +120,8 @@ class Law:
             }
             # all is built on the first day, and at the end
             runs = 1 if number in {0, last} else chance.choice([0, 1, 1, 1, 1, 2, MOST_RUNS_A_DAY])
-            self._change_and_build(children, days, runs)
+            for person_id, how in self._change_and_build(children, days, runs):
+                problems.setdefault(number_of[person_id], f"day {number}: {how}")
             payload_mode = chance.choice(self.modes)
             for person_id, how in self._submit(number, days, payload_mode):
                 problems.setdefault(number_of[person_id], f"day {number} ({payload_mode.value}): {how}")
@@ -138,14 +133,16 @@ class Law:
         return problems
 
     def _differs(self, person_id: str, payload: str | None) -> str | None:
-        wanted = without_order(json.loads(payload)) if payload else None
+        wanted = in_order_of_ids(json.loads(payload)) if payload else None
         for kind, receiver in self._receivers.items():
-            held = without_order(receiver.get(person_id))
+            held = in_order_of_ids(receiver.get(person_id))
             if held != wanted:
                 return f"the receiver ({kind}) holds {json.dumps(held)} and not {json.dumps(wanted)}"
         return None
 
-    def _change_and_build(self, children: Sequence[Child], days: dict[str, Day], runs: int) -> None:
+    def _change_and_build(
+        self, children: Sequence[Child], days: dict[str, Day], runs: int
+    ) -> Iterator[tuple[str, str]]:
         """Make the day's changes; those without a dbt run of their own are seen by the next day's first."""
         for run in range(MOST_RUNS_A_DAY):
             for child in children:
@@ -154,6 +151,20 @@ class Law:
                         child.make(change)
             if run < runs:
                 self._build(children)
+                yield from self._taken_apart_for_nothing()
+
+    def _taken_apart_for_nothing(self) -> Iterator[tuple[str, str]]:
+        """Yield who was taken apart although unchanged, or was not although changed; in doubt nobody is either."""
+        rows = self._rows(
+            "select person_id, state.previous_json_payload <> payload.json_payload "
+            f"from {STATE} as state inner join csc.payload using (person_id) "
+            "where state.inflight_payload is null and state.doubted_payloads is null "
+            "and state.previous_json_payload is not null "
+            "and (state.previous_json_payload <> payload.json_payload) "
+            "<> (person_id in (select accepted_item.person_id from csc.accepted_item))"
+        )
+        for person_id, changed in rows:
+            yield person_id, "changed, and was not taken apart" if changed else "taken apart, and did not change"
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self._database)) as connection:
@@ -164,8 +175,7 @@ class Law:
             for (table,) in connection.execute(
                 "select table_name from information_schema.tables where table_schema = 'ssd'"
             ).fetchall():
-                if table != "ssd_professionals":
-                    connection.execute(f"delete from ssd.{table}")
+                connection.execute(f"delete from ssd.{table}")
             ssd.load(connection, "ssd", (record for child in children for record in child.records()))
         # views stay as they are
         self._dbt("run", *(("--exclude", "path:models/staging") if self._runs else ()))
@@ -221,9 +231,11 @@ class Law:
         answers = []
         for record in records:
             outcome = outcomes[record.person_id]
+            payload = json.loads(record.payload)
+            self.taken_back.update(said(payload))
             if outcome in TAKEN:
                 for receiver in self._receivers.values():
-                    receiver.receive(json.loads(record.payload))
+                    receiver.receive(payload)
             if outcome in ANSWERED:
                 verdict, tried_before = ANSWERED[outcome]
                 in_doubt = verdict is Verdict.REJECTED and (tried_before or replay)

@@ -1,6 +1,7 @@
 """The law: apply every accepted payload in order to an empty receiver, and it holds exactly the current payloads.
 
-Children are independent, so one dbt run a day serves as many histories as there are. CSC_TEST_HISTORIES plays more.
+Children are independent, so one dbt run a day serves as many histories as there are. CSC_TEST_HISTORIES says how many
+are played, 2,000 unless said.
 """
 
 from __future__ import annotations
@@ -15,13 +16,30 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from law_stage import Law, shrunk
 
 from submitter.project_files import project_root
+from submitter.reference import attributes
 from submitter.state import PayloadMode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WANTED = int(os.environ.get("CSC_TEST_HISTORIES", "2000"))
+ENOUGH = 2000
+WANTED = int(os.environ.get("CSC_TEST_HISTORIES", ENOUGH))
 AT_ONCE = 2500
+BLOCKS_WITH_PURGE = {
+    *("", "health_and_wellbeing", "social_care_episodes"),
+    *(f"social_care_episodes.{block}" for block in ("adoption", "care_leavers", "child_and_family_assessments")),
+    *(f"social_care_episodes.{block}" for block in ("child_in_need_plans", "section_47_assessments")),
+    *(f"social_care_episodes.{block}" for block in ("child_protection_plans", "child_looked_after_placements")),
+}
+# They go whole, with what is in them.
+LISTS_WITHOUT_IDS = ("factors[]", "sdq_assessments[]", "care_worker_details[]")
+# Optional attributes that no payload clears, and why.
+NEVER_CLEARED = {
+    "social_care_episodes.referral_date": "an episode without it is outside the window",
+    "social_care_episodes.child_in_need_plans.start_date": "a plan without it is outside the window",
+    "social_care_episodes.child_protection_plans.start_date": "a plan without it is outside the window",
+    "social_care_episodes.child_looked_after_placements.start_date": "a placement without it is outside the window",
+}
 
 
 def drawn(count: int, number: int) -> list[History]:
@@ -44,9 +62,20 @@ def drawn(count: int, number: int) -> list[History]:
     return histories
 
 
+def clearable() -> set[str]:
+    """Return the paths of the optional attributes that may become empty, and of the one list that may vanish."""
+    optional = {
+        attribute.path.replace("[]", "")
+        for attribute in attributes()
+        if not attribute.mandatory and not any(name in attribute.path for name in LISTS_WITHOUT_IDS)
+    }
+    return {"social_care_episodes.care_worker_details"} | optional - NEVER_CLEARED.keys()
+
+
 def test_the_law(tmp_path: Path) -> None:
     played = 0
     batch = 0
+    taken_back: set[tuple[str, str]] = set()
     while played < WANTED:
         histories = drawn(min(AT_ONCE, WANTED - played), batch)
         law = Law(tmp_path / f"law_{batch}")
@@ -55,8 +84,13 @@ def test_the_law(tmp_path: Path) -> None:
             smallest = min(broken, key=lambda at: histories[at].size)
             history, how = shrunk(law, histories[smallest], seed=batch)
             pytest.fail(f"{len(broken)} of {len(histories)} histories break the law. The smallest:\n{history}\n{how}")
+        taken_back |= law.taken_back
         played += len(histories)
         batch += 1
+    if played >= ENOUGH:
+        assert taken_back == {("purged", path) for path in BLOCKS_WITH_PURGE} | {
+            ("cleared", path) for path in clearable()
+        }
 
 
 # Lines of the project, and what stands there instead.
@@ -97,4 +131,11 @@ def test_a_broken_delta_breaks_the_law(tmp_path: Path, what: str) -> None:
             (copy / file).write_text(sql.replace(text, instead), encoding="utf-8")
     histories = drawn(100, 1)
     law = Law(tmp_path / "law", copy, variables, modes=(PayloadMode.DELTA,))
-    assert law.broken([History(history.days[:5]) for history in histories], 1)
+    broken = law.broken([History(history.days[:5]) for history in histories], 1)
+    assert broken
+    if what == "no purge":
+        # one child's history is enough to show it, and less of that
+        history = History(histories[min(broken)].days[:5])
+        smaller, how = shrunk(law, history, rounds=1, seed=1)
+        assert smaller.size < history.size
+        assert "the receiver (" in how

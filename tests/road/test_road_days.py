@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from road_stage import environment_without_settings
 
 from submitter.receiver.store import ChildStore
 from submitter.reference import ssd_tables
+from submitter.trial.day_end import Evening, day_end
 from submitter.trial.days import SsdDays
 from submitter.trial.demo import demo
 from submitter.trial.invent import invented_children
@@ -86,6 +88,26 @@ def test_a_receiver_that_holds_something_else_is_told_of(tmp_path: Path, monkeyp
     assert [line["verdict"][:9] for line in lines(finished.output)] == ["equal", "NOT equal"]
     assert "Error: On 1 of 2 days the receiver did not hold what was built." in finished.output
     assert "Traceback" not in finished.output
+
+
+def test_the_order_of_records_is_no_difference_and_their_content_is() -> None:
+    episodes = [{"social_care_episode_id": each, "referral_source": f"1{each}"} for each in "ABC"]
+    child: Child = {"la_child_id": "1", "purge": False, "social_care_episodes": episodes}
+    store = ChildStore()
+    store.receive({**child, "social_care_episodes": [episodes[0], episodes[2]]})
+    store.receive({**child, "social_care_episodes": [episodes[1]]})
+    with duckdb.connect() as connection:
+        connection.execute("create schema csc")
+        connection.execute(
+            "create table csc.payload as select '1' as person_id, ? as json_payload", [json.dumps(child)]
+        )
+        connection.execute("create table csc.ssd_api_data_staging (person_id varchar, submission_status varchar)")
+        connection.execute("create table csc.submission_run (run_id varchar)")
+        connection.execute("create table csc.submission_event (run_id varchar, person_id varchar, event varchar)")
+        before = Evening({}, frozenset())
+        assert day_end(connection, "csc", store, before, 2, TODAY, 1).unequal == 0
+        store.receive({**child, "social_care_episodes": [{**episodes[1], "referral_source": "1A"}]})
+        assert day_end(connection, "csc", store, before, 2, TODAY, 1).unequal == 1
 
 
 class Authority:
