@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from history import SHARED, SLOTS, Child
-from law_stage import STATE, SharedDuckDb, project, without_order
+from history import SLOTS, Child
+from law_stage import STATE, SharedDuckDb, project
 
-from submitter.receiver.store import ChildStore
+from submitter.receiver.store import ChildStore, in_order_of_ids
 from submitter.state import Answered, Attempt, StateStore, Status, Verdict, now
 from submitter.trial import ssd
 from submitter.trial.demo import write_profile
@@ -67,9 +67,8 @@ class Nights:
     def build(self, night: int, blocks: Mapping[str, Sequence[str]], *arguments: str) -> None:
         """Fill the SSD with each child's records, those of its `blocks` under the night's ids, and run dbt."""
         with duckdb.connect(str(self.database)) as connection:
-            for table in {slot.table for slot in SLOTS.values()} | {"ssd_professionals"}:
+            for table in {slot.table for slot in SLOTS.values()}:
                 connection.execute(f"delete from ssd.{table}")
-            ssd.load(connection, "ssd", SHARED)
             for child in self.children:
                 ssd.load(connection, "ssd", under_new_ids(child.records(), blocks[child.person_id], night))
         project(self.folder, self.variables, "run", *arguments)
@@ -101,7 +100,7 @@ class Nights:
         assert len(accepted) == len(self.children)
         for person_id, payload in accepted:
             for receiver in self.receivers:
-                assert without_order(receiver.get(person_id)) == without_order(json.loads(payload)), person_id
+                assert in_order_of_ids(receiver.get(person_id)) == in_order_of_ids(json.loads(payload)), person_id
 
 
 def whole(person_id: str) -> Child:
