@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from submitter.trial.ssd import Record
@@ -362,3 +363,23 @@ _FIRST = st.lists(st.sampled_from([*_MADE, *_SET]), min_size=8, max_size=40).map
     lambda made: Day(tuple((0, change) for change in [Change("person"), Change("referral 1"), *made]))
 )
 HISTORIES = st.builds(lambda first, days: History((first, *days)), _FIRST, st.lists(_DAY, min_size=4, max_size=14))
+
+
+def drawn(count: int, number: int) -> list[History]:
+    """Return histories as hypothesis draws them, the same ones for the same number."""
+    histories: list[History] = []
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(HISTORIES)
+    def collect(history: History) -> None:
+        histories.append(history)
+
+    collect()
+    return histories

@@ -1,4 +1,4 @@
-"""Many histories at once: one DuckDB file, one dbt run serves all children, real statements of the submitter.
+"""Many histories at once: one dbt run serves all children, real statements of the submitter.
 
 The receiver is scripted: the stand-in's store, once merging and once replacing, takes what the outcome says it takes.
 """
@@ -7,30 +7,22 @@ from __future__ import annotations
 
 import json
 import random
-from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-from dbt.cli.main import dbtRunner
 from history import Child, Day, History, Outcome
 
-from submitter.duckdb_connection import DuckDbConnection
-from submitter.project_files import project_root
 from submitter.receiver.schema import breaches
 from submitter.receiver.store import ChildStore, in_order_of_ids
 from submitter.state import Answered, Attempt, PayloadMode, RunStart, StateStore, Status, Verdict, now
-from submitter.trial import ssd
-from submitter.trial.demo import write_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from law_engine import Engine
 
     from submitter.state import Record
 
-RUN_DATE = date(2026, 3, 15)
 STATE = "csc.ssd_api_data_staging"
 # The receiver may hold what was posted, before the answer that counts.
 TAKEN = {Outcome.ACCEPT, Outcome.TAKEN, Outcome.TAKEN_THEN_REFUSED}
@@ -41,7 +33,7 @@ ANSWERED = {
     Outcome.TAKEN_THEN_REFUSED: (Verdict.REJECTED, True),
 }
 MOST_RUNS_A_DAY = 3
-_BATCH = 500
+_BATCH = 100
 
 
 def said(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
@@ -57,61 +49,28 @@ def said(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]
                 yield from said(each, inner)
 
 
-def project(folder: Path, variables: dict[str, object], *arguments: str, directory: Path | None = None) -> None:
-    """Run dbt in this process; a process of its own would cost most of the time."""
-    given = {"csc_ssd_schema": "ssd", "csc_run_date": RUN_DATE.isoformat(), **variables}
-    result = dbtRunner().invoke(
-        [
-            *("--quiet", "--no-use-colors", *arguments),
-            *("--project-dir", str(directory or project_root()), "--profiles-dir", str(folder)),
-            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-            *("--vars", json.dumps(given)),
-        ]
-    )
-    assert result.success, result.exception or [
-        each.message for each in getattr(result.result, "results", []) if each.message
-    ]
-
-
-class SharedDuckDb(DuckDbConnection):
-    """The submitter's own connection, but to a file that dbt in this process has open too."""
-
-    def __init__(self, path: Path) -> None:
-        self._errors = duckdb
-        self._connection = duckdb.connect(str(path))
-
-
 @dataclass
 class Law:
     """Plays histories and says which of them break the law."""
 
-    folder: Path
-    directory: Path | None = None  # another project than this one
-    variables: dict[str, object] = field(default_factory=dict)
+    engine: Engine
     modes: Sequence[PayloadMode] = (PayloadMode.DELTA, PayloadMode.DELTA, PayloadMode.FULL)
-
-    taken_back: set[tuple[str, str]] = field(default_factory=set)  # in all that was posted, as `said` tells it
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(exist_ok=True)
-        self._played = 0
-        self._runs = 0
+    # what all that was posted takes back, as `said` tells it
+    taken_back: set[tuple[str, str]] = field(default_factory=set)
+    # what each build would send: child to its partial and full payload
+    deltas: list[dict[str, list[Any]]] = field(default_factory=list)
+    keeps_deltas: bool = False
 
     def broken(self, histories: Sequence[History], seed: int = 0) -> dict[int, str]:
         """Play the histories, a child each; return the numbers of those that break the law, each with how."""
-        # dbt in this process keeps its file open: a new one each time
-        self._database = self.folder / f"children_{self._played}.duckdb"
-        self._played += 1
-        self._runs = 0
-        write_profile(self.folder, self._database)
+        self._builds = 0
+        self.engine.start()
         chance = random.Random(seed)
         children = [Child(f"H{number:06d}") for number in range(len(histories))]
         number_of = {child.person_id: number for number, child in enumerate(children)}
         self._receivers = {"merge": ChildStore("merge"), "replace": ChildStore("replace")}
         problems: dict[int, str] = {}
-        with duckdb.connect(str(self._database)) as connection:
-            ssd.create_tables(connection, "ssd")
-        self._dbt("seed")
+        self.engine.dbt("seed")
         last = max((len(history.days) for history in histories), default=0)
         for number in range(last + 1):
             days = {
@@ -125,7 +84,7 @@ class Law:
             payload_mode = chance.choice(self.modes)
             for person_id, how in self._submit(number, days, payload_mode):
                 problems.setdefault(number_of[person_id], f"day {number} ({payload_mode.value}): {how}")
-        payloads = dict(self._rows("select person_id, json_payload from csc.payload"))
+        payloads = dict(self.engine.rows("select person_id, json_payload from csc.payload"))
         for person_id, at in number_of.items():
             difference = self._differs(person_id, payloads.get(person_id))
             if difference:
@@ -155,39 +114,30 @@ class Law:
 
     def _taken_apart_for_nothing(self) -> Iterator[tuple[str, str]]:
         """Yield who was taken apart although unchanged, or was not although changed; in doubt nobody is either."""
-        rows = self._rows(
-            "select person_id, state.previous_json_payload <> payload.json_payload "
-            f"from {STATE} as state inner join csc.payload using (person_id) "
-            "where state.inflight_payload is null and state.doubted_payloads is null "
-            "and state.previous_json_payload is not null "
-            "and (state.previous_json_payload <> payload.json_payload) "
-            "<> (person_id in (select accepted_item.person_id from csc.accepted_item))"
+        apart = {row[0] for row in self.engine.rows("select distinct person_id from csc.accepted_item")}
+        held = self.engine.rows(
+            f"select state.person_id, state.previous_json_payload, payload.json_payload from {STATE} as state "
+            "inner join csc.payload as payload on payload.person_id = state.person_id "
+            "where state.previous_json_payload is not null "
+            "and state.inflight_payload is null and state.doubted_payloads is null"
         )
-        for person_id, changed in rows:
-            yield person_id, "changed, and was not taken apart" if changed else "taken apart, and did not change"
-
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self._database)) as connection:
-            return connection.execute(sql).fetchall()
+        for person_id, previous, current in held:
+            if (previous != current) != (person_id in apart):
+                yield person_id, "taken apart, and did not change" if previous == current else "was not taken apart"
 
     def _build(self, children: Sequence[Child]) -> None:
-        with duckdb.connect(str(self._database)) as connection:
-            for (table,) in connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'ssd'"
-            ).fetchall():
-                connection.execute(f"delete from ssd.{table}")
-            ssd.load(connection, "ssd", (record for child in children for record in child.records()))
+        self.engine.fill(record for child in children for record in child.records())
         # views stay as they are
-        self._dbt("run", *(("--exclude", "path:models/staging") if self._runs else ()))
-        self._runs += 1
-
-    def _dbt(self, *arguments: str) -> None:
-        project(self.folder, self.variables, *arguments, directory=self.directory)
+        self.engine.dbt("run", *(("--exclude", "path:models/staging") if self._builds else ()))
+        self._builds += 1
+        if self.keeps_deltas:
+            rows = self.engine.rows("select person_id, partial_json_payload, full_json_payload from csc.payload_delta")
+            self.deltas.append({row[0]: [json.loads(text) if text else None for text in row[1:]] for row in rows})
 
     def _submit(self, number: int, days: dict[str, Day], mode: PayloadMode) -> Iterator[tuple[str, str]]:
         """Do what a run of csc-submit does: what is in flight, what is pending, what was rejected before."""
         accepted: set[str] = set()
-        with closing(SharedDuckDb(self._database)) as connection:
+        with self.engine.connected() as connection:
             store = StateStore(connection, "csc", "ssd_api_data_staging", mode)
             run_id = f"run-{number}"
             store.start_run(RunStart(run_id, "host", "user", "1", "https://x", "999", mode.value), 0)
@@ -212,7 +162,7 @@ class Law:
                     accepted |= self._answer((store, run_id, batch_id), records, outcomes, replay=False)
         # what was posted again at once and is in doubt since then is no matter of this acceptance
         certain = "inflight_payload is null and doubted_payloads is null"
-        held = dict(self._rows(f"select person_id, previous_json_payload from {STATE} where {certain}"))
+        held = dict(self.engine.rows(f"select person_id, previous_json_payload from {STATE} where {certain}"))
         for person_id in accepted & held.keys():
             how = self._differs(person_id, held[person_id])
             if how:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dbt_project_runner import copied_project
-from history import HISTORIES, History
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from history import History, drawn
+from law_engine import DuckDbEngine
 from law_stage import Law, shrunk
 
 from submitter.project_files import project_root
@@ -42,26 +42,6 @@ NEVER_CLEARED = {
 }
 
 
-def drawn(count: int, number: int) -> list[History]:
-    """Return histories as hypothesis draws them, the same ones for the same number."""
-    histories: list[History] = []
-
-    @seed(number)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(HISTORIES)
-    def collect(history: History) -> None:
-        histories.append(history)
-
-    collect()
-    return histories
-
-
 def clearable() -> set[str]:
     """Return the paths of the optional attributes that may become empty, and of the one list that may vanish."""
     optional = {
@@ -78,7 +58,7 @@ def test_the_law(tmp_path: Path) -> None:
     taken_back: set[tuple[str, str]] = set()
     while played < WANTED:
         histories = drawn(min(AT_ONCE, WANTED - played), batch)
-        law = Law(tmp_path / f"law_{batch}")
+        law = Law(DuckDbEngine(tmp_path / f"law_{batch}"))
         broken = law.broken(histories, batch)
         if broken:
             smallest = min(broken, key=lambda at: histories[at].size)
@@ -130,7 +110,7 @@ def test_a_broken_delta_breaks_the_law(tmp_path: Path, what: str) -> None:
             assert sql.count(text) == 1
             (copy / file).write_text(sql.replace(text, instead), encoding="utf-8")
     histories = drawn(100, 1)
-    law = Law(tmp_path / "law", copy, variables, modes=(PayloadMode.DELTA,))
+    law = Law(DuckDbEngine(tmp_path / "law", copy, variables), modes=(PayloadMode.DELTA,))
     broken = law.broken([History(history.days[:5]) for history in histories], 1)
     assert broken
     if what == "no purge":

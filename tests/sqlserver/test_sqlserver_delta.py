@@ -1,23 +1,39 @@
-"""The delta on a live server is that of DuckDB, and what it sends leaves the receiver with the current payloads."""
+"""The delta on a live server is that of DuckDB, and what it sends leaves the receiver with the current payloads.
+
+CSC_TEST_SQLSERVER_HISTORIES says how many histories of the law are played, 60 unless said.
+"""
 
 from __future__ import annotations
 
 import json
-from datetime import date
-from typing import TYPE_CHECKING
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from history import History, drawn
+from law_engine import RUN_DATE, DuckDbEngine
+from law_stage import Law
 from road_stage import Road
 
+from submitter.dbt_profile import SqlServerTarget
+from submitter.odbc import parts_of
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
+from submitter.sqlserver_connection import SqlServerConnection
 from submitter.trial.invent import invented_children
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from live_server import LiveDatabase
 
-RUN_DATE = date(2026, 3, 15)
+    from submitter.trial.ssd import Record
+
+HISTORIES = int(os.environ.get("CSC_TEST_SQLSERVER_HISTORIES", "60"))
+# each costs a dbt run or two
+DAYS = 5
 STATE = "csc.ssd_api_data_staging"
 # A night's work in the case system: corrected, closed, emptied, deleted, moved.
 EDITS = (
@@ -74,3 +90,40 @@ def test_both_engines_send_the_same_and_the_receiver_ends_up_right(database: Liv
         before = database.execute(everything)
         database.must_dbt("run", run_date=RUN_DATE)
         assert database.execute(everything) == before
+
+
+@dataclass
+class LiveEngine:
+    """A live server's database, for the law to be played on."""
+
+    database: LiveDatabase
+
+    def start(self) -> None:
+        self.database.make_ssd_tables()
+        for table in ("ssd_api_data_staging", "submission_run", "submission_event"):
+            self.database.execute(f"drop table if exists csc.{table}")
+
+    def fill(self, records: Iterable[Record]) -> None:
+        self.database.empty_ssd_tables()
+        self.database.load(records)
+
+    def dbt(self, *arguments: str) -> None:
+        self.database.must_dbt(*arguments, run_date=RUN_DATE)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.database.execute(sql)
+
+    def connected(self) -> closing[SqlServerConnection]:
+        return closing(SqlServerConnection(SqlServerTarget(parts_of(self.database.connection_string()), "csc"), None))
+
+
+def test_the_law_holds_and_each_build_sends_the_same(database: LiveDatabase, tmp_path: Path) -> None:
+    histories = [History(history.days[:DAYS]) for history in drawn(HISTORIES, 1)]
+    here = Law(DuckDbEngine(tmp_path / "law"), keeps_deltas=True)
+    there = Law(LiveEngine(database), keeps_deltas=True)
+    assert here.broken(histories, 1) == {}
+    assert there.broken(histories, 1) == {}
+    assert len(there.deltas) == len(here.deltas) > DAYS
+    assert sum(len(each) for each in there.deltas) > HISTORIES
+    for number, (ours, theirs) in enumerate(zip(here.deltas, there.deltas, strict=True)):
+        assert {**theirs, "build": number} == {**ours, "build": number}

@@ -1,0 +1,110 @@
+"""The database that histories are played on: SSD tables, dbt, the submitter's own connection."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+from dbt.cli.main import dbtRunner
+
+from submitter.duckdb_connection import DuckDbConnection
+from submitter.project_files import project_root
+from submitter.trial import ssd
+from submitter.trial.demo import write_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from submitter.connection import Connection
+    from submitter.trial.ssd import Record
+
+RUN_DATE = date(2026, 3, 15)
+
+
+class Engine(Protocol):
+    """What the law needs of a database."""
+
+    def start(self) -> None:
+        """Make the SSD tables; nothing was built or sent."""
+        ...
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """Let the SSD tables hold these records and no others."""
+        ...
+
+    def dbt(self, *arguments: str) -> None:
+        """Run dbt; fail with what it said when it fails."""
+        ...
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return what a query gives."""
+        ...
+
+    def connected(self) -> AbstractContextManager[Connection]:
+        """Open the submitter's own connection."""
+        ...
+
+
+class SharedDuckDb(DuckDbConnection):
+    """The submitter's own connection, but to a file that dbt in this process has open too."""
+
+    def __init__(self, path: Path) -> None:
+        self._errors = duckdb
+        self._connection = duckdb.connect(str(path))
+
+
+@dataclass
+class DuckDbEngine:
+    """A DuckDB file, and dbt in this process: one of its own would cost most of the time."""
+
+    folder: Path
+    directory: Path | None = None  # another project than this one
+    variables: dict[str, object] = field(default_factory=dict)
+    _started: int = 0
+
+    @property
+    def _database(self) -> Path:
+        # dbt in this process keeps its file open: a new one each time
+        return self.folder / f"children_{self._started}.duckdb"
+
+    def start(self) -> None:
+        self._started += 1
+        self.folder.mkdir(exist_ok=True)
+        write_profile(self.folder, self._database)
+        with duckdb.connect(str(self._database)) as connection:
+            ssd.create_tables(connection, "ssd")
+
+    def fill(self, records: Iterable[Record]) -> None:
+        with duckdb.connect(str(self._database)) as connection:
+            for (table,) in connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'ssd'"
+            ).fetchall():
+                connection.execute(f"delete from ssd.{table}")
+            ssd.load(connection, "ssd", records)
+
+    def dbt(self, *arguments: str) -> None:
+        given = {"csc_ssd_schema": "ssd", "csc_run_date": RUN_DATE.isoformat(), **self.variables}
+        result = dbtRunner().invoke(
+            [
+                *("--quiet", "--no-use-colors", *arguments),
+                *("--project-dir", str(self.directory or project_root()), "--profiles-dir", str(self.folder)),
+                *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")),
+                *("--vars", json.dumps(given)),
+            ]
+        )
+        assert result.success, result.exception or [
+            each.message for each in getattr(result.result, "results", []) if each.message
+        ]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self._database)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def connected(self) -> closing[SharedDuckDb]:
+        return closing(SharedDuckDb(self._database))
