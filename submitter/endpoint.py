@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import requests
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from requests_oauthlib import OAuth2Session
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
 from urllib3.util import Retry
@@ -46,8 +48,8 @@ class Answer:
     taken: bool
 
 
-class Endpoint:
-    """Posts batches with a token that is always fresh. One object, one connection kept alive."""
+class Token:
+    """The access token that all senders share; fetched by one of them while the others wait."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,13 +58,32 @@ class Endpoint:
         )
         self._session.headers["User-Agent"] = settings.csc_user_agent
         self._session.mount(settings.token_endpoint, HTTPAdapter(max_retries=_TOKEN_RETRIES))
-        self._timeout = (settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
+        self._lock = Lock()
 
-    def renew_token(self) -> None:
-        """Fetch a new token.
+    def fresh(self) -> str:
+        """Return a token that has a while to live. Raises what `renewed` raises."""
+        with self._lock:
+            token = self._session.token or {}
+            # A token that does not say when it expires is used until it is refused.
+            expires_at = float(token.get("expires_at", math.inf))
+            if not token or expires_at < time.time() + _RENEW_SECONDS_BEFORE_EXPIRY:
+                self._fetch()
+            return str(self._session.access_token)
+
+    def renewed(self, refused: str) -> None:
+        """Fetch another token than the one refused, unless another sender has done so.
 
         Raises AuthenticationError when the client is refused, ReceiverUnavailableError when there is no answer.
         """
+        with self._lock:
+            if self._session.access_token == refused:
+                self._fetch()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _fetch(self) -> None:
         where = "The token endpoint"
         check = "Check TOKEN_ENDPOINT, the network and the proxy; then try again."
         statuses: list[int] = []
@@ -77,7 +98,7 @@ class Endpoint:
                 self._settings.token_endpoint,
                 client_secret=self._settings.client_secret.get_secret_value(),
                 include_client_id=True,
-                timeout=self._timeout,
+                timeout=(self._settings.csc_connect_timeout_seconds, self._settings.csc_read_timeout_seconds),
             )
         except OAuth2Error as error:
             status = statuses[-1] if statuses else 0
@@ -87,23 +108,28 @@ class Endpoint:
                 f"{where} gave no token (status {status}, {error.error or 'no reason given'}).",
                 "Check CLIENT_ID, CLIENT_SECRET and SCOPE.",
             ) from None
-        except requests.RequestException as error:
+        except requests.RequestException as error:  # some of them are ValueErrors too
             raise ReceiverUnavailableError(f"{where} cannot be reached ({type(error).__name__}).", check) from None
+        except (ValueError, TypeError, AttributeError):  # what oauthlib makes of an answer that is no token's
+            raise AuthenticationError(
+                f"{where} gave no token but something that cannot be read (status {statuses[-1] if statuses else 0}).",
+                "Check TOKEN_ENDPOINT; a proxy may have answered in its place.",
+            ) from None
         finally:
             self._session.compliance_hook["access_token_response"].clear()
 
-    def _fresh_token(self) -> None:
-        # A token that does not say when it expires is used until it is refused.
-        expires_at = float((self._session.token or {"expires_at": 0}).get("expires_at", math.inf))
-        if expires_at < time.time() + _RENEW_SECONDS_BEFORE_EXPIRY:
-            self.renew_token()
 
-    def post(self, payloads: Sequence[str]) -> Answer:
-        """Post one batch, text as it is, and return what came back; never raises for what the network does.
+class Endpoint:
+    """Posts batches. One object, one connection kept alive."""
 
-        Raises what `renew_token` raises when the token has to be renewed first; then nothing was posted.
-        """
-        self._fresh_token()
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = settings.csc_user_agent
+        self._timeout = (settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
+
+    def post(self, payloads: Sequence[str], token: str) -> Answer:
+        """Post one batch, text as it is, and return what came back; never raises for what the network does."""
         # A lone surrogate cannot be sent as UTF-8; it must not keep the others of the batch back.
         body = f"[{','.join(payloads)}]".encode(errors="replace")
         started = time.monotonic()
@@ -115,6 +141,7 @@ class Endpoint:
                     "Content-Type": "application/json",
                     "SupplierKey": self._settings.supplier_key.get_secret_value(),
                 },
+                auth=_Bearer(token),
                 timeout=self._timeout,
                 allow_redirects=False,
             )
@@ -125,7 +152,7 @@ class Endpoint:
         return Answer(
             response.status_code,
             response.content,
-            response.text,
+            response.content.decode(errors="replace"),  # requests would guess the encoding, for milliseconds
             next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
             _retry_after(response.headers.get("Retry-After")),
             _since(started),
@@ -135,6 +162,18 @@ class Endpoint:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+
+class _Bearer(AuthBase):
+    """The token of one request; as `auth` because a .netrc would replace the header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 def _since(started: float) -> int:

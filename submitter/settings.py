@@ -16,6 +16,26 @@ if TYPE_CHECKING:
 
 TEST_ENDPOINT = "https://pp-api.education.gov.uk/children-in-social-care-data-receiver-test/1"
 LARGEST_BATCH = 100
+MOST_WORKERS = 16
+# What the audit trail says of a run's settings. A list of its own, so that no new setting gets there by itself.
+_TOLD = (
+    "api_endpoint",
+    "la_code",
+    "token_endpoint",
+    "scope",
+    "table_name",
+    "batch_size",
+    "max_batch_bytes",
+    "use_partial_payload",
+    "csc_live",
+    "csc_user_agent",
+    "csc_connect_timeout_seconds",
+    "csc_read_timeout_seconds",
+    "csc_max_attempts",
+    "csc_backoff_seconds",
+    "csc_workers",
+    "csc_max_minutes",
+)
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
 Text = Annotated[str, Field(min_length=1)]
@@ -73,6 +93,8 @@ class Settings(DatabaseSettings):
     csc_read_timeout_seconds: Annotated[float, Field(gt=0)] = 120
     csc_max_attempts: Annotated[int, Field(ge=1)] = 5
     csc_backoff_seconds: Annotated[float, Field(ge=0)] = 1
+    csc_workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 4
+    csc_max_minutes: Annotated[float, Field(gt=0)] | None = None
 
     @field_validator("api_endpoint", "token_endpoint")
     @classmethod
@@ -82,7 +104,13 @@ class Settings(DatabaseSettings):
             raise ValueError("must be an https:// address")
         if parts.scheme == "http" and not is_loopback(url):
             raise ValueError("must begin with https:// (http:// is for a receiver on this machine only)")
+        if parts.username or parts.password:
+            raise ValueError("must not hold a user or password")
         return url.rstrip("/")
+
+    def told(self) -> dict[str, object]:
+        """Return the settings that the audit trail keeps: no secret, nobody's name."""
+        return self.model_dump(mode="json", include=set(_TOLD))
 
     @property
     def children_url(self) -> str:
