@@ -6,10 +6,17 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from requests import codes
+
+from submitter.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from submitter.errors import SubmitError
+
 _LONGEST_REASON = 500
+_RECEIPT = re.compile(r"\d{4}-\d{2}-\d{2}\S+")  # the moment, then an id; what is known of the rest varies
 # `[3].child_details.sex: ...`; an index right after a name belongs to a path. The quotes and escapes of a JSON
 # answer end a reason as a line end does.
 _RECORD = r"(?<![\w\]])\[(?P<index>\d{1,4})\]"
@@ -20,15 +27,40 @@ _WORD = re.compile(r"[^\W_]+")
 _PATH = re.compile(r"^\.?(?P<path>[A-Za-z0-9_.\[\]-]+)\s*:\s*")
 
 
+def is_worth_another_try(status: int | None) -> bool:
+    """Whether the same request may well come to something later; a status of None is no answer at all."""
+    return is_outage(status) or status in {codes.forbidden, codes.too_many_requests}
+
+
+def is_outage(status: int | None) -> bool:
+    """Whether the receiver may have taken the request although it did not say so."""
+    return status is None or status >= codes.internal_server_error
+
+
+def failure(status: int | None) -> SubmitError | None:
+    """Return why a run cannot go on after this status; None when it can. 401 is the token's matter."""
+    settled = {codes.unauthorized, codes.bad_request, codes.unprocessable_entity, codes.request_entity_too_large}
+    if status is None or is_worth_another_try(status) or status in settled or status // 100 == 2:  # noqa: PLR2004
+        return None
+    return ConfigurationError(
+        f"There is nothing to post to at this address (HTTP {status}).", "Check API_ENDPOINT and LA_CODE."
+    )
+
+
 def receipts(body: bytes, records: int) -> list[str] | None:
-    """Return one receipt a record from the body of a 200; None when the body says anything else."""
+    """Return one receipt a record from the body of a 200; None when the body says anything else.
+
+    Receipts name no child, so their order cannot be checked: all of the request is accepted, or nothing is.
+    """
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(parsed, list) or len(parsed) != records:
         return None
-    return parsed if all(isinstance(receipt, str) and receipt.strip() for receipt in parsed) else None
+    if not all(isinstance(receipt, str) and _RECEIPT.fullmatch(receipt.strip()) for receipt in parsed):
+        return None
+    return parsed if len(set(parsed)) == records else None
 
 
 def rejections(text: str, payloads: Sequence[str]) -> dict[int, str]:

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
-import signal
 import sys
-import time
-import uuid
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from submitter import __version__
 from submitter.connection import opened
+from submitter.delivery import Delivery
 from submitter.endpoint import Endpoint
-from submitter.errors import ExitCode, SubmitError
+from submitter.errors import SubmitError
 from submitter.log import logging_to
 from submitter.options import chosen_target, database_options, leave, plain_console
-from submitter.run import Run, Tally
 from submitter.settings import Settings, load_settings
-from submitter.state import PayloadMode, RunEnd, RunStart, StateStore, Status, lock_name, now
+from submitter.state import PayloadMode, lock_name
+from submitter.stopping import Stop, stopping_on_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rich.console import Console
 
     from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
+    from submitter.errors import ExitCode
     from submitter.log import Log
 
 
@@ -109,6 +104,12 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.Path(path_type=Path, dir_okay=False),
                 help="Write JSON lines to this file too; it begins anew at 5 MB, and five older ones are kept.",
             ),
+            click.option("--workers", type=int, help="Requests at a time  [default: 4; also: CSC_WORKERS]"),
+            click.option(
+                "--max-minutes",
+                type=float,
+                help="Begin no request after so many minutes  [default: no limit; also: CSC_MAX_MINUTES]",
+            ),
         )
     ):
         command = option(command)
@@ -139,6 +140,8 @@ def run(  # noqa: PLR0913 - one parameter an option
     quiet: bool,
     verbose: bool,
     log_file: Path | None,
+    workers: int | None,
+    max_minutes: float | None,
     target: str | None,
     project_dir: Path,
     profiles_dir: Path | None,
@@ -146,14 +149,20 @@ def run(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Send what is pending and write back what came of it.
 
-    Exit codes: 0 all accepted or nothing to do, 1 some rejected, 2 wrong use or configuration, 3 database,
-    4 authentication, 5 receiver unavailable, 6 another run holds the lock.
+    Exit codes: 0 all that was sent was accepted, or nothing to do, 1 some rejected, 2 wrong use or configuration,
+    3 database, 4 authentication, 5 receiver unavailable, 6 another run holds the lock.
     """
     console = plain_console(quiet=quiet)
     try:
         wants_delta = None if payload is None else PayloadMode(payload) is PayloadMode.DELTA
         settings = load_settings(
-            Settings, env_file, csc_live=live, batch_size=batch_size, use_partial_payload=wants_delta
+            Settings,
+            env_file,
+            csc_live=live,
+            batch_size=batch_size,
+            use_partial_payload=wants_delta,
+            csc_workers=workers,
+            csc_max_minutes=max_minutes,
         )
         settings.allow_live()
         where = chosen_target(settings, project_dir, profiles_dir, target)
@@ -181,129 +190,13 @@ def _logged(log: Log, work: Callable[[], ExitCode]) -> ExitCode:
 def _run(
     console: Console, settings: Settings, where: DuckDbTarget | SqlServerTarget, log: Log, *, dry_run: bool
 ) -> ExitCode:
-    with opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection:
-        mode = PayloadMode.DELTA if settings.use_partial_payload else PayloadMode.FULL
-        store = StateStore(connection, where.schema, settings.table_name, mode)
-        store.check()
-        waiting = store.waiting(Status.PENDING, Status.ERROR)
-        in_flight = store.batches_in_flight()
-        batches = -(-waiting.children // settings.batch_size)
-        console.print(
-            f"{waiting.children} children wait ({waiting.bytes} bytes, {batches} batches or more), "
-            f"{len(in_flight)} batches are in flight. Receiver: {settings.children_url}",
-            markup=False,
-        )
-        if dry_run:
-            console.print("Dry run: nothing was sent, nothing was changed.")
-            return ExitCode.DONE
-        if not waiting.children and not in_flight:
-            console.print("Nothing to do.")
-            return ExitCode.DONE
-        return _submit(console, settings, store, log, waiting.children)
-
-
-def _submit(console: Console, settings: Settings, store: StateStore, log: Log, waiting: int) -> ExitCode:
-    run_id = str(uuid.uuid4())
-    started = now()
-    clock = time.monotonic()
-    store.start_run(
-        RunStart(
-            run_id, platform.node(), _user(), __version__, settings.api_endpoint, settings.la_code, store.mode.value
-        ),
-        waiting,
-    )
-    endpoint = Endpoint(settings)
-    log.info("run started", run_id=run_id, version=__version__, endpoint=settings.api_endpoint, children=waiting)
-    code, outcome = ExitCode.DONE, "done"
-    with _stop_on_signal() as stopped, _progress(console, waiting) as progress:
-        run = Run(
-            run_id,
-            settings,
-            store,
-            endpoint,
-            started=started,
-            sleep=time.sleep,
-            stopped=stopped,
-            progress=progress,
-            log=log,
-        )
-        try:
-            run.submit()
-            if stopped():
-                outcome = "stopped on request after the batch in hand"
-        except SubmitError as error:
-            code, outcome = error.exit_code, error.reason
-            raise
-        except BaseException as error:
-            # Python ends with 1 after what nobody foresaw.
-            code, outcome = ExitCode.SOME_REJECTED, f"broken off: {type(error).__name__}"
-            raise
-        finally:
-            endpoint.close()
-            tally = run.tally
-            if code is ExitCode.DONE:
-                code = _exit_code(tally)
-            store.end_run(run_id, RunEnd(tally.accepted, tally.rejected, tally.unknown, outcome, code))
-    log.info(
-        "run ended",
-        run_id=run_id,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        unknown=tally.unknown,
-        outcome=outcome,
-        exit_code=int(code),
-        milliseconds=round((time.monotonic() - clock) * 1000),
-    )
-    console.print(
-        f"{tally.accepted} accepted, {tally.rejected} rejected, {tally.unknown} unknown "
-        f"in {time.monotonic() - clock:.1f} seconds; {outcome}. Run {run_id}.",
-        markup=False,
-    )
-    if tally.rejected:
-        console.print("Why: csc-submit errors")
-    if tally.unknown:
-        console.print("Unknown outcomes stay in flight; the next run starts with them.")
-    return code
-
-
-def _exit_code(tally: Tally) -> ExitCode:
-    if tally.unknown:
-        return ExitCode.RECEIVER_UNAVAILABLE
-    return ExitCode.SOME_REJECTED if tally.rejected else ExitCode.DONE
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # an account without a name
-        return "unknown"
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a flag that the run asks between batches."""
-    asked: list[int] = []
-    former = {
-        number: signal.signal(number, lambda got, _: asked.append(got)) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _progress(console: Console, waiting: int) -> Iterator[Callable[[Tally], None]]:
-    """Show a bar on a terminal; stay silent elsewhere, where the last line says it all."""
-    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal or console.quiet, transient=True) as bar:
-        task = bar.add_task("sending", total=waiting)
-
-        def tell(tally: Tally) -> None:
-            bar.update(task, completed=tally.accepted + tally.rejected + tally.unknown)
-
-        yield tell
+    stop = Stop(settings.csc_max_minutes)
+    with (
+        stopping_on_request(stop),
+        opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection,
+    ):
+        delivery = Delivery(console, settings, where, connection, stop, lambda: Endpoint(settings), log)
+        return delivery.rehearse() if dry_run else delivery.carry_out()
 
 
 def main() -> None:

@@ -26,6 +26,10 @@ class DuckDbTarget:
     path: Path
     schema: str
 
+    def told(self) -> dict[str, str]:
+        """Return what the audit trail says of it: the file's name, because a folder may have a person's."""
+        return {"engine": "duckdb", "database": self.path.name, "schema": self.schema}
+
 
 @dataclass(frozen=True)
 class SqlServerTarget:
@@ -34,6 +38,11 @@ class SqlServerTarget:
     parts: Mapping[str, str] = field(repr=False)  # a password may be among them
     schema: str
     token_from: str | None = None
+
+    def told(self) -> dict[str, str]:
+        """Return what the audit trail says of it: no login and no password."""
+        server, database = self.parts.get("SERVER", ""), self.parts.get("DATABASE", "")
+        return {"engine": "sqlserver", "server": server, "database": database, "schema": self.schema}
 
 
 def _env_var(environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - a function for jinja

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from submitter.connection import Statement
 
 
+# DuckDB writes a column anew when enough of it has changed, which happens again and again while a run goes on. Packing
+# the payloads each time would take it far longer than the rest; the next dbt run packs what it writes.
+_QUICK_TO_WRITE = "set disabled_compression_methods = 'zstd,dict_fsst'"
+
+
 class DuckDbConnection:
     """A DuckDB file. Its file lock is also what keeps a second run out."""
 
@@ -42,6 +47,7 @@ class DuckDbConnection:
             self._connection = duckdb.connect(
                 str(path), read_only=read_only, config={"threads": 1, "memory_limit": memory}
             )
+            self._connection.execute(_QUICK_TO_WRITE)
         except duckdb.IOException as error:
             if "lock" in str(error).lower() or "being used by another process" in str(error):
                 raise AlreadyRunningError(

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -42,33 +43,51 @@ class Answer:
     taken: bool
 
 
+class Token:
+    """The access token that all senders share; fetched by one of them while the others wait."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._session = open_session(settings)
+        self._lock = Lock()
+
+    def fresh(self) -> str:
+        """Return a token that has a while to live. Raises what `renewed` raises."""
+        with self._lock:
+            token = self._session.token or {}
+            # A token that does not say when it expires is used until it is refused.
+            expires_at = float(token.get("expires_at", math.inf))
+            if not token or expires_at < time.time() + _RENEW_SECONDS_BEFORE_EXPIRY:
+                self._fetch()
+            return str(self._session.access_token)
+
+    def renewed(self, refused: str) -> None:
+        """Fetch another token than the one refused, unless another sender has done so.
+
+        Raises AuthenticationError when the client is refused, ReceiverUnavailableError when there is no answer.
+        """
+        with self._lock:
+            if self._session.access_token == refused:
+                self._fetch()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _fetch(self) -> None:
+        fetch_token(self._session, self._settings)
+
+
 class Endpoint:
-    """Posts batches with a token that is always fresh. One object, one connection kept alive."""
+    """Posts batches. One object, one connection kept alive."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._session = open_session(settings)
         self._timeout = (settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
 
-    def renew_token(self) -> None:
-        """Fetch a new token.
-
-        Raises AuthenticationError when the client is refused, ReceiverUnavailableError when there is no answer.
-        """
-        fetch_token(self._session, self._settings)
-
-    def _fresh_token(self) -> None:
-        # A token that does not say when it expires is used until it is refused.
-        expires_at = float((self._session.token or {"expires_at": 0}).get("expires_at", math.inf))
-        if expires_at < time.time() + _RENEW_SECONDS_BEFORE_EXPIRY:
-            self.renew_token()
-
-    def post(self, payloads: Sequence[str]) -> Answer:
-        """Post one batch, text as it is, and return what came back; never raises for what the network does.
-
-        Raises what `renew_token` raises when the token has to be renewed first; then nothing was posted.
-        """
-        self._fresh_token()
+    def post(self, payloads: Sequence[str], token: str) -> Answer:
+        """Post one batch, text as it is, and return what came back; never raises for what the network does."""
         # A lone surrogate cannot be sent as UTF-8; it must not keep the others of the batch back.
         body = f"[{','.join(payloads)}]".encode(errors="replace")
         started = time.monotonic()
@@ -77,6 +96,7 @@ class Endpoint:
                 self._settings.children_url,
                 data=body,
                 headers={
+                    "Authorization": f"Bearer {token}",
                     "Content-Type": "application/json",
                     "SupplierKey": self._settings.supplier_key.get_secret_value(),
                 },
@@ -88,7 +108,8 @@ class Endpoint:
         return Answer(
             response.status_code,
             response.content,
-            without_secrets(response.text, self._session, self._settings),
+            # requests would guess the encoding, for milliseconds
+            without_secrets(response.content.decode(errors="replace"), token, self._settings),
             next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
             _retry_after(response.headers.get("Retry-After")),
             _since(started),

@@ -1,75 +1,72 @@
 """One run: what is in flight first, then what is pending, then what was rejected before.
 
 The order of writing is the delivery guarantee: a child is written down as in flight before it is posted, and what the
-answer means is written down before the next batch leaves. Whatever stops a run between the two is replayed by the
-next one, byte for byte; records are keyed by their ids, so a replay changes nothing that was taken already.
+answer means is written down after it. Whatever stops a run between the two is replayed by the next one, byte for byte;
+records are keyed by their ids, so a replay changes nothing that was taken already.
+
+The senders post; this, in the main thread, is the only writer.
 """
 
 from __future__ import annotations
 
-import random
 import uuid
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from requests import codes
 
 from submitter import answers
-from submitter.errors import AuthenticationError, ConfigurationError, ReceiverUnavailableError, SubmitError
-from submitter.state import Answered, Attempt, Status, Verdict
+from submitter.errors import AuthenticationError, ReceiverUnavailableError, SubmitError
+from submitter.senders import Noted, Part, Returned
+from submitter.state import Answered, Attempt, Settlement, Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from submitter.endpoint import Answer, Endpoint
+    from submitter.endpoint import Answer
     from submitter.log import Log
+    from submitter.senders import Senders
     from submitter.settings import Settings
-    from submitter.state import Candidate, Record, StateStore
+    from submitter.state import Record, StateStore
+    from submitter.stopping import Stop
 
-_LONGEST_WAIT_SECONDS = 30.0
-_LONGEST_WAIT_AFTER_403_SECONDS = 120.0  # a firewall that shapes traffic opens again after about this long
-_LONGEST_RETRY_AFTER_SECONDS = 600.0
-_UNCLEAR_BATCHES_BEFORE_STOP = 2
+# Batches in hand for each sender: one on the wire, the others at hand while the writer writes.
+_IN_HAND_FOR_EACH = 3
+_BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
+_IDS_AT_ONCE = 5000
+_POLL_SECONDS = 0.2  # so that a request to stop is seen
 _TRY_LATER = "Nothing is lost: the next run starts with these children. Try again later."
+_NO_ANSWER = "no answer before the run had to end"
 
 
 @dataclass
 class Tally:
-    """Children counted by what came of them; `unknown` ones stay in flight."""
+    """Children counted by what came of them.
+
+    `unknown` ones stay in flight. For `unreached` ones no try got through and certainly nothing was taken: they wait as
+    before.
+    """
 
     accepted: int = 0
     rejected: int = 0
     unknown: int = 0
-
-
-@dataclass(frozen=True)
-class Posted:
-    """The answer that counts for a part of a batch; not `clear` when the receiver may or may not have taken it.
-
-    `failure` is why the run has to stop once that is written down.
-    """
-
-    answer: Answer
-    attempt: Attempt
-    clear: bool
-    failure: SubmitError | None = None
+    unreached: int = 0
 
 
 class Run:
-    """Delivers what waits in the state store. `stopped` is asked between batches, `progress` and `log` after."""
+    """Delivers what waits in the state store. `progress` and `log` are told after what was written down."""
 
     def __init__(  # noqa: PLR0913 - everything a run depends on, so that a test passes its own
         self,
         run_id: str,
         settings: Settings,
         store: StateStore,
-        endpoint: Endpoint,
+        senders: Senders,
+        stop: Stop,
         *,
         started: datetime,
-        sleep: Callable[[float], None],
-        stopped: Callable[[], bool],
         progress: Callable[[Tally], None],
         log: Log,
     ) -> None:
@@ -77,110 +74,169 @@ class Run:
         self._run_id = run_id
         self._settings = settings
         self._store = store
-        self._endpoint = endpoint
+        self._senders = senders
+        self._stop = stop
         self._started = started
-        self._sleep = sleep
-        self._stopped = stopped
         self._progress = progress
         self._log = log
-        self._unclear_in_a_row = 0
-        self._maybe_taken = False  # whether the receiver may hold the batch in hand from an attempt without an answer
+        self._in_hand: set[Part] = set()
+        self._failure: Exception | None = None
+        self._trouble: SubmitError | None = None  # why a part did not get through
+        self._troubles_in_a_row = 0
 
     def submit(self) -> Tally:
-        """Deliver everything that waits.
+        """Deliver everything that waits, or until the run is to stop.
 
-        Raises a SubmitError when the run cannot go on; `tally` then holds what was done before, and every child is
-        either settled, in flight, or as it was.
+        Raises a SubmitError when the run cannot go on, or when some children could not be brought through; `tally` then
+        holds what was done, and every child is either settled, in flight, or as it was.
         """
-        self._endpoint.renew_token()  # before any row is touched
-        for batch_id in self._store.batches_in_flight():
-            if self._stopped():
-                return self.tally
-            self._deliver(batch_id, self._store.in_flight(batch_id), None)
-        for status in (Status.PENDING, Status.ERROR):
-            last = ""
-            while waiting := self._store.next_children(status, self._started, last, self._settings.batch_size):
-                if self._stopped():
-                    return self.tally
-                person_ids = self._one_batch(waiting)
-                last = person_ids[-1]
-                batch_id = str(uuid.uuid4())
-                self._deliver(batch_id, self._store.take_off(batch_id, person_ids), status)
+        try:
+            self._give([Part("", (), None)])  # a token, before any row is touched
+            self._deliver(iter(()))
+            self._deliver(self._replays())
+            self._deliver(self._waiting(Status.PENDING))
+            self._deliver(self._waiting(Status.ERROR))
+        except BaseException as error:
+            self._stop.ask(f"broken off: {type(error).__name__}")
+            raise
+        finally:
+            self._senders.close()
+        if self._failure is None and self.tally.unreached:
+            self._failure = self._trouble
+        if self._failure is not None:
+            raise self._failure
         return self.tally
 
-    def _deliver(self, batch_id: str, records: Sequence[Record], came_from: Status | None) -> None:
-        """Post a batch until each of its children is settled or its outcome unknown."""
-        self._maybe_taken = came_from is None  # an earlier run posted it
-        parts = deque([list(records)] if records else [])
-        try:
-            while parts:
-                posted = self._post(batch_id, parts[0])
-                part = parts.popleft()
-                parts.extendleft(reversed(self._settle(part, posted)))
-                self._progress(self.tally)
-                if posted.failure:
-                    raise posted.failure
-        except (AuthenticationError, ConfigurationError, ReceiverUnavailableError):
-            # What is still in `parts` was not taken, unless an attempt at the whole was; then it stays in flight.
-            if came_from is not None and parts and not self._maybe_taken:
-                self._store.land(batch_id, [record.person_id for part in parts for record in part], came_from)
-            raise
+    def _deliver(self, groups: Iterator[list[Part]]) -> None:
+        """Have all parts posted and write down what came of each; return when none is in hand."""
+        most = _IN_HAND_FOR_EACH * self._settings.csc_workers
+        while True:
+            while self._stop.reason is None and len(self._in_hand) <= most - self._settings.csc_workers:
+                group = next(groups, None)
+                if group is None:
+                    break
+                self._give(group)
+            if self._stop.reason is not None:
+                self._put_back(self._senders.take_back(also_rests=self._stop.is_overdue))
+            if self._stop.is_overdue:
+                self._give_up()
+            if not self._in_hand:
+                return
+            self._settle(self._senders.reports(_POLL_SECONDS))
 
-    def _one_batch(self, waiting: Sequence[Candidate]) -> list[str]:
-        """Return the first of those that wait, as many as the byte limit allows; a larger one goes alone."""
-        total = 0
-        for number, candidate in enumerate(waiting):
-            total += candidate.bytes
-            if number and total > self._settings.max_batch_bytes:
-                return [each.person_id for each in waiting[:number]]
-        return [each.person_id for each in waiting]
+    def _replays(self) -> Iterator[list[Part]]:
+        for batch_id in self._store.batches_in_flight():
+            yield [Part(batch_id, self._store.in_flight(batch_id), None, maybe_taken=True)]
 
-    def _post(self, batch_id: str, part: Sequence[Record]) -> Posted:
-        """Post until there is a clear answer or no try is left.
+    def _waiting(self, status: Status) -> Iterator[list[Part]]:
+        """Take batches off, a few in each transaction."""
+        batches = self._batches(status)
+        at_once = min(self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE)
+        while some := dict(islice(batches, at_once)):
+            taken = self._store.take_off_together(some)
+            yield [Part(batch_id, records, status) for batch_id, records in taken.items() if records]
 
-        Raises a SubmitError when it is certain that nothing was taken and the run cannot go on.
-        """
-        in_doubt: Posted | None = None  # the last attempt that the receiver may have taken
-        renewed = False
-        number = 0
-        try:
-            while True:
-                number += 1
-                answer = self._endpoint.post([record.payload for record in part])
-                attempt = Attempt(self._run_id, batch_id, number, answer.status, answer.request_id, answer.milliseconds)
-                if answer.status == codes.unauthorized and not renewed:
-                    self._note(attempt, part, Verdict.REFUSED, "token refused")
-                    renewed = True
-                    self._endpoint.renew_token()
-                    continue
-                failure = _failure(answer)
-                if failure is not None:
-                    self._note(attempt, part, Verdict.REFUSED, failure.reason)
-                    raise failure
-                if not _worth_another_try(answer):
-                    return Posted(answer, attempt, clear=True)
-                if answer.taken:
-                    unclear = _is_outage(answer)
-                    self._maybe_taken = self._maybe_taken or unclear
-                    in_doubt = Posted(answer, attempt, clear=False) if unclear else in_doubt
-                    reason = f"HTTP {answer.status}" if answer.status else answer.text
-                    self._note(attempt, part, Verdict.UNKNOWN if unclear else Verdict.REFUSED, reason)
-                if number >= self._settings.csc_max_attempts:
-                    if in_doubt:
-                        return in_doubt
-                    raise self._no_way_through(answer)
-                self._sleep(self._wait(answer, number))
-        except (AuthenticationError, ConfigurationError, ReceiverUnavailableError) as error:
-            if in_doubt is None:
-                raise
-            return replace(in_doubt, failure=error)
+    def _batches(self, status: Status) -> Iterator[tuple[str, list[str]]]:
+        """Yield person ids, as many at once as the limits of a batch allow; a payload over the limit goes alone."""
+        last = ""
+        while waiting := self._store.next_children(status, self._started, last, _IDS_AT_ONCE):
+            batch: list[str] = []
+            size = 0
+            for candidate in waiting:
+                size += candidate.bytes
+                if batch and (len(batch) == self._settings.batch_size or size > self._settings.max_batch_bytes):
+                    yield str(uuid.uuid4()), batch
+                    batch, size = [], candidate.bytes
+                batch.append(candidate.person_id)
+            yield str(uuid.uuid4()), batch
+            last = waiting[-1].person_id
 
-    def _wait(self, answer: Answer, number: int) -> float:
-        """Return the seconds to wait: what the receiver asks for, else exponential back-off with full jitter."""
-        if answer.retry_after is not None:
-            return min(answer.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
-        longest = _LONGEST_WAIT_AFTER_403_SECONDS if answer.status == codes.forbidden else _LONGEST_WAIT_SECONDS
-        return random.uniform(0, min(longest, self._settings.csc_backoff_seconds * 2 ** (number - 1)))  # noqa: S311
+    def _give(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            self._in_hand.add(part)
+            self._senders.give(part)
+
+    def _settle(self, reports: Sequence[Noted | Returned]) -> None:
+        """Write down what the reports mean, then send at once what is to go out again."""
+        settlements: list[Settlement] = []
+        again: list[Part] = []
+        put_back: list[Part] = []
+        for report in reports:
+            if isinstance(report, Noted):
+                settlements.append(_same_for_all(report.part, report.attempt, report.verdict, report.reason))
+                continue
+            self._in_hand.remove(report.part)
+            if report.attempt is not None and report.answer is not None:
+                settlement, rest = self._meaning(report.part, report.attempt, report.answer)
+                settlements.extend([settlement] if settlement.answers else [])
+                again.extend(rest)
+            else:
+                self._without_answer(report, put_back)
+        self._write_down(settlements)
+        self._put_back(put_back)
+        self._give(again)
+        self._progress(self.tally)
+
+    def _meaning(self, part: Part, attempt: Attempt, answer: Answer) -> tuple[Settlement, list[Part]]:
+        """Return what a clear answer settles, and what is to go out again."""
+        if answer.status == codes.ok:
+            receipts = answers.receipts(answer.body, len(part.records))
+            if receipts is not None:
+                self._troubles_in_a_row = 0
+                self.tally.accepted += len(receipts)
+                accepted = [
+                    Answered(record.person_id, Verdict.ACCEPTED, receipt)
+                    for record, receipt in zip(part.records, receipts, strict=True)
+                ]
+                return Settlement(attempt, accepted), []
+        elif answer.status in {codes.bad_request, codes.unprocessable_entity, codes.request_entity_too_large}:
+            self._troubles_in_a_row = 0
+            return self._rejection(part, attempt, answer)
+        self.tally.unknown += len(part.records)
+        self._not_through(
+            ReceiverUnavailableError("The receiver gives no clear answer, batch after batch.", _TRY_LATER)
+        )
+        reason = f"HTTP {answer.status} without a receipt a record"
+        return _same_for_all(part, attempt, Verdict.UNKNOWN, reason), []
+
+    def _rejection(self, part: Part, attempt: Attempt, answer: Answer) -> tuple[Settlement, list[Part]]:
+        """Reject the records that the answer names; when it names none, halve until a bad one stands alone."""
+        records = part.records
+        is_too_large = answer.status == codes.request_entity_too_large
+        reasons = {} if is_too_large else answers.rejections(answer.text, [record.payload for record in records])
+        if not reasons and len(records) > 1:
+            middle = len(records) // 2
+            return Settlement(attempt, []), [_rest(part, records[:middle]), _rest(part, records[middle:])]
+        if not reasons:
+            reasons = {0: "too large for the receiver (413)" if is_too_large else _told(answer, records[0])}
+        self.tally.rejected += len(reasons)
+        rejected = [
+            Answered(records[index].person_id, Verdict.REJECTED, reason, in_doubt=part.maybe_taken)
+            for index, reason in reasons.items()
+        ]
+        rest = [record for index, record in enumerate(records) if index not in reasons]
+        return Settlement(attempt, rejected), [_rest(part, rest)] if rest else []
+
+    def _without_answer(self, returned: Returned, put_back: list[Part]) -> None:
+        """Leave a part in flight when the receiver may have taken it; else it is to be put back."""
+        part = returned.part
+        if returned.failure is not None:
+            self._fail(returned.failure)
+        if part.maybe_taken:
+            self.tally.unknown += len(part.records)
+        else:
+            put_back.append(part)
+        if returned.last is not None:
+            if not part.maybe_taken:
+                self.tally.unreached += len(part.records)
+            self._not_through(self._no_way_through(returned.last))
+
+    def _not_through(self, trouble: SubmitError) -> None:
+        """Stop when nothing gets through: every sender had no success, and the first of them twice."""
+        self._trouble = trouble
+        self._troubles_in_a_row += 1
+        if self._troubles_in_a_row > self._settings.csc_workers or isinstance(trouble, AuthenticationError):
+            self._fail(trouble)
 
     def _no_way_through(self, answer: Answer) -> SubmitError:
         """Say why the tries are used up."""
@@ -195,110 +251,59 @@ class Run:
             )
         return ReceiverUnavailableError(f"The receiver answers {answer.status} again and again.", _TRY_LATER)
 
-    def _settle(self, part: Sequence[Record], posted: Posted) -> list[list[Record]]:
-        """Write down what the answer means; return what is to go out again at once."""
-        answer = posted.answer
-        if posted.clear and answer.status == codes.ok:
-            receipts = answers.receipts(answer.body, len(part))
-            if receipts is not None:
-                self._unclear_in_a_row = 0
-                self.tally.accepted += len(part)
-                self._write_down(
-                    posted.attempt,
-                    [
-                        Answered(record.person_id, Verdict.ACCEPTED, receipt)
-                        for record, receipt in zip(part, receipts, strict=True)
-                    ],
-                )
-                return []
-        if posted.clear and answer.status in {codes.bad_request, codes.unprocessable_entity}:
-            return self._reject(part, posted.attempt, answer)
-        if posted.clear and answer.status == codes.request_entity_too_large:
-            if len(part) > 1:
-                return _halves(part)
-            self._rejected(posted.attempt, {part[0].person_id: "too large for the receiver (413)"})
-            return []
-        self._unclear(part, posted)
-        return []
+    def _fail(self, failure: Exception) -> None:
+        self._failure = self._failure or failure
+        self._stop.ask(failure.reason if isinstance(failure, SubmitError) else type(failure).__name__)
 
-    def _reject(self, part: Sequence[Record], attempt: Attempt, answer: Answer) -> list[list[Record]]:
-        """Reject the records that the answer names; when it names none, halve until a bad one stands alone."""
-        self._unclear_in_a_row = 0
-        reasons = answers.rejections(answer.text, [record.payload for record in part])
-        if not reasons and len(part) > 1:
-            return _halves(part)
-        if not reasons:
-            reasons = {0: answers.redacted(answer.text, part[0].payload) or f"HTTP {answer.status} without a reason"}
-        self._rejected(attempt, {part[index].person_id: reason for index, reason in reasons.items()})
-        rest = [record for index, record in enumerate(part) if index not in reasons]
-        return [rest] if rest else []
+    def _put_back(self, parts: Sequence[Part]) -> None:
+        """Make what was certainly not taken what it was before; what may have been stays in flight."""
+        for part in parts:
+            self._in_hand.discard(part)
+            if part.maybe_taken or part.came_from is None:
+                continue
+            self._store.land(part.batch_id, [record.person_id for record in part.records], part.came_from)
 
-    def _rejected(self, attempt: Attempt, reasons: dict[str, str]) -> None:
-        self.tally.rejected += len(reasons)
+    def _write_down(self, settlements: Sequence[Settlement]) -> None:
+        self._store.settle_together(settlements)
+        for settlement in settlements:
+            attempt = settlement.attempt
+            verdicts = sorted({answer.verdict.value for answer in settlement.answers})
+            self._log.info(
+                f"batch {' and '.join(verdicts)}",
+                run_id=attempt.run_id,
+                batch_id=attempt.batch_id,
+                attempt=attempt.number,
+                children=len(settlement.answers),
+                status=attempt.http_status,
+                milliseconds=attempt.milliseconds,
+                request_id=attempt.request_id,
+            )
+
+    def _give_up(self) -> None:
+        """Leave in flight what is still on the wire."""
+        left = [part for part in self._in_hand if part.records]
+        self._in_hand.clear()
+        self.tally.unknown += sum(len(part.records) for part in left)
         self._write_down(
-            attempt,
             [
-                Answered(person_id, Verdict.REJECTED, reason, in_doubt=self._maybe_taken)
-                for person_id, reason in reasons.items()
-            ],
+                _same_for_all(
+                    part,
+                    Attempt(self._run_id, part.batch_id, part.attempts, None, None, None),
+                    Verdict.UNKNOWN,
+                    _NO_ANSWER,
+                )
+                for part in left
+            ]
         )
 
-    def _unclear(self, part: Sequence[Record], posted: Posted) -> None:
-        """Leave a part in flight; stop when nothing gets through any more."""
-        if posted.clear:  # an answer that is none; attempts without a clear answer have noted themselves
-            self._note(posted.attempt, part, Verdict.UNKNOWN, f"HTTP {posted.answer.status} without a receipt a record")
-        self.tally.unknown += len(part)
-        self._unclear_in_a_row += 1
-        if self._unclear_in_a_row >= _UNCLEAR_BATCHES_BEFORE_STOP:
-            raise ReceiverUnavailableError("The receiver gives no clear answer, batch after batch.", _TRY_LATER)
 
-    def _write_down(self, attempt: Attempt, answered: Sequence[Answered]) -> None:
-        self._store.settle(attempt, answered)
-        verdicts = {answer.verdict for answer in answered}
-        self._log.info(
-            f"batch {' and '.join(sorted(verdict.value for verdict in verdicts))}",
-            run_id=attempt.run_id,
-            batch_id=attempt.batch_id,
-            attempt=attempt.number,
-            children=len(answered),
-            status=attempt.http_status,
-            milliseconds=attempt.milliseconds,
-            request_id=attempt.request_id,
-        )
-
-    def _note(self, attempt: Attempt, part: Sequence[Record], verdict: Verdict, reason: str) -> None:
-        self._write_down(attempt, [Answered(record.person_id, verdict, reason) for record in part])
+def _rest(part: Part, records: Sequence[Record]) -> Part:
+    return Part(part.batch_id, records, part.came_from, part.maybe_taken, is_rest=True, attempts=part.attempts)
 
 
-def _halves(part: Sequence[Record]) -> list[list[Record]]:
-    middle = len(part) // 2
-    return [list(part[:middle]), list(part[middle:])]
+def _same_for_all(part: Part, attempt: Attempt, verdict: Verdict, reason: str) -> Settlement:
+    return Settlement(attempt, [Answered(record.person_id, verdict, reason) for record in part.records])
 
 
-def _worth_another_try(answer: Answer) -> bool:
-    return (
-        answer.status is None
-        or answer.status in {codes.forbidden, codes.too_many_requests}
-        or answer.status >= codes.internal_server_error
-    )
-
-
-def _is_outage(answer: Answer) -> bool:
-    return answer.status is None or answer.status >= codes.internal_server_error
-
-
-def _failure(answer: Answer) -> SubmitError | None:
-    """Return why the run cannot go on after this answer; None when it can."""
-    status = answer.status
-    if status is None or _worth_another_try(answer):
-        return None
-    if status == codes.unauthorized:
-        return AuthenticationError(
-            "The receiver refuses a fresh token (401).", "Check SCOPE and the client's registration."
-        )
-    settled = {codes.bad_request, codes.unprocessable_entity, codes.request_entity_too_large}
-    if status // 100 == 2 or status in settled:  # noqa: PLR2004 - the class of an HTTP status
-        return None
-    return ConfigurationError(
-        f"There is nothing to post to at this address (HTTP {status}).", "Check API_ENDPOINT and LA_CODE."
-    )
+def _told(answer: Answer, record: Record) -> str:
+    return answers.redacted(answer.text, record.payload) or f"HTTP {answer.status} without a reason"

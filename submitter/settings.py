@@ -15,6 +15,28 @@ from submitter.key_store import SECRET_NAMES, KeyStore, SystemKeyStore
 
 TEST_ENDPOINT = "https://pp-api.education.gov.uk/children-in-social-care-data-receiver-test/1"
 LARGEST_BATCH = 100
+MOST_WORKERS = 16
+# What the audit trail says of a run's settings. A list of its own, so that no new setting gets there by itself.
+_TOLD = (
+    "api_endpoint",
+    "la_code",
+    "token_endpoint",
+    "scope",
+    "table_name",
+    "batch_size",
+    "max_batch_bytes",
+    "use_partial_payload",
+    "csc_live",
+    "csc_user_agent",
+    "csc_connect_timeout_seconds",
+    "csc_read_timeout_seconds",
+    "csc_max_attempts",
+    "csc_backoff_seconds",
+    "csc_workers",
+    "csc_max_minutes",
+    "csc_os_certificates",
+    "csc_verify_tls",
+)
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
 Text = Annotated[str, Field(min_length=1)]
@@ -81,6 +103,8 @@ class Settings(DatabaseSettings):
     csc_read_timeout_seconds: Annotated[float, Field(gt=0)] = 120
     csc_max_attempts: Annotated[int, Field(ge=1)] = 5
     csc_backoff_seconds: Annotated[float, Field(ge=0)] = 1
+    csc_workers: Annotated[int, Field(ge=1, le=MOST_WORKERS)] = 4
+    csc_max_minutes: Annotated[float, Field(gt=0)] | None = None
 
     csc_proxy: SecretStr | None = None  # credentials may be part of it
     csc_proxy_user: Text | None = None
@@ -113,6 +137,10 @@ class Settings(DatabaseSettings):
                 "Remove it; name the root certificate of a firewall that inspects TLS in CSC_CA_FILE.",
             )
         return self
+
+    def told(self) -> dict[str, object]:
+        """Return the settings that the audit trail keeps: no secret, nobody's name."""
+        return self.model_dump(mode="json", include=set(_TOLD))
 
     @property
     def children_url(self) -> str:

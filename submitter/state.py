@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from submitter.connection import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from submitter.connection import Connection
 
@@ -81,7 +81,15 @@ class Attempt:
     number: int
     http_status: int | None
     request_id: str | None
-    milliseconds: int
+    milliseconds: int | None
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What one attempt meant for each child of its request."""
+
+    attempt: Attempt
+    answers: Sequence[Answered]
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,7 @@ class RunStart:
     endpoint: str
     la_code: str
     payload_mode: str
+    configuration: str = "{}"  # JSON
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,9 @@ def lock_name(schema: str, table: str) -> str:
     """Return the name of the lock under which one program at a time writes a state table."""
     return f"csc-submit {schema}.{table}"
 
+
+# Of a settlement: SQL Server takes 2,100 parameters in a statement.
+_ANSWERS_AT_ONCE = 400
 
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
@@ -193,7 +205,6 @@ class StateStore:
         self._state = f'"{schema_of_state or home}"."{name}"'
         self._runs = f'"{home}"."submission_run"'
         self._events = f'"{home}"."submission_event"'
-        self._text = "nvarchar(max)" if self._server else "varchar"
         # dbt leaves the first one empty where the payload itself does it: for every child never accepted.
         column = "partial_json_payload" if mode is PayloadMode.DELTA else "full_json_payload"
         self._text_to_send = f"coalesce({column}, json_payload)"
@@ -214,7 +225,7 @@ class StateStore:
                     "api_response, error_count, last_updated"
                 ),
             ),
-            (self._runs, "run_id, started_at, finished_at, outcome, exit_code"),
+            (self._runs, "run_id, started_at, finished_at, outcome, exit_code, configuration"),
             (self._events, "event_id, run_id, batch_id, attempt, person_id, event, http_status, occurred_at"),
         ):
             self._connection.transaction(Statement(f"select {columns} from {table} where 1 = 0"))
@@ -238,10 +249,13 @@ class StateStore:
         answered = "and (submission_timestamp is null or submission_timestamp < ?) "
         rows = self._connection.transaction(
             Statement(
-                f"select person_id, coalesce({self._size}, 0) from {self._state} "
+                # only the texts of these are measured
+                f"select person_id, coalesce({self._size}, 0) from {self._state} where person_id in ("
+                f"select person_id from {self._state} "
                 f"where {self._status} = ? and inflight_payload is null and person_id > ? "
                 + (answered if status is Status.ERROR else "")
-                + _FIRST_ROWS.format(limit=int(limit)),
+                + _FIRST_ROWS.format(limit=int(limit))
+                + ") order by person_id",
                 [status.value, after, *([before] if status is Status.ERROR else [])],
             )
         )
@@ -249,24 +263,44 @@ class StateStore:
 
     def take_off(self, batch_id: str, person_ids: Sequence[str]) -> list[Record]:
         """Write down what is about to be posted, commit, and return it."""
+        return self.take_off_together({batch_id: person_ids})[batch_id]
+
+    def take_off_together(self, batches: Mapping[str, Sequence[str]]) -> dict[str, list[Record]]:
+        """Write down several batches in one transaction, and return them."""
+        children = [(person_id, batch_id) for batch_id, person_ids in batches.items() for person_id in person_ids]
+        flying, values = self._table("flying", {"person_id": 48, "batch_id": 36}, children)
+        within, bounds = self._within([person_id for person_id, _ in children])
         rows = self._connection.transaction(
-            Statement(
-                f"update {self._state} set "
+            self._update(
                 f"inflight_payload = {self._text_to_send}, "
                 "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
                 "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
-                "inflight_batch_id = ?, submission_status = 'sending' "
-                "where inflight_payload is null and json_payload is not null "
-                f"and {self._status} in (?, ?) and person_id in ({_marks(person_ids)})",
-                [batch_id, *(status.value for status in Status), *person_ids],
+                "inflight_batch_id = flying.batch_id, submission_status = 'sending'",
+                (flying, values),
+                "flying.person_id = state.person_id and state.inflight_payload is null "
+                f"and state.json_payload is not null and {self._status} in (?, ?){within}",
+                [*(status.value for status in Status), *bounds],
             ),
-            self._batch(batch_id),
+            Statement(
+                f"select state.inflight_batch_id, state.person_id, state.inflight_payload from {self._state} as state "
+                f"where state.inflight_batch_id in ({_marks(batches)}){within} order by state.person_id",
+                [*batches, *bounds],
+            ),
         )
-        return _records(rows)
+        taken: dict[str, list[Record]] = {batch_id: [] for batch_id in batches}
+        for batch_id, person_id, payload in rows:
+            taken[str(batch_id)].append(Record(str(person_id), str(payload)))
+        return taken
 
     def in_flight(self, batch_id: str) -> list[Record]:
         """Return a batch in flight, byte for byte as it was posted."""
-        return _records(self._connection.transaction(self._batch(batch_id)))
+        rows = self._connection.transaction(
+            Statement(
+                f"select person_id, inflight_payload from {self._state} where inflight_batch_id = ? order by person_id",
+                [batch_id],
+            )
+        )
+        return [Record(str(row[0]), str(row[1])) for row in rows]
 
     def batches_in_flight(self) -> list[str]:
         """Return the batches that an interrupted run, or an unclear answer, left behind."""
@@ -283,17 +317,31 @@ class StateStore:
 
         Accepted and rejected children land; refused and unknown ones stay in flight.
         """
+        self.settle_together([Settlement(attempt, answers)])
+
+    def settle_together(self, settlements: Sequence[Settlement]) -> None:
+        """Write down what came of several attempts, in one transaction."""
         moment = now()
-        statements = [self._note(attempt, answers, moment)]
-        for verdict, in_doubt, changes in (
-            (Verdict.ACCEPTED, False, _ACCEPTED),
-            (Verdict.REJECTED, False, _REJECTED),
-            (Verdict.REJECTED, True, _REJECTED_IN_DOUBT),
-        ):
-            chosen = [answer for answer in answers if answer.verdict is verdict and answer.in_doubt is in_doubt]
-            if chosen:
-                statements.append(self._settlement(attempt.batch_id, changes, chosen, moment))
-        self._connection.transaction(*statements)
+        statements: list[Statement] = []
+        said = [(settled.attempt, answer) for settled in settlements for answer in settled.answers]
+        for first in range(0, len(said), _ANSWERS_AT_ONCE):
+            some = said[first : first + _ANSWERS_AT_ONCE]
+            # the events first: they tell of what the state then forgets
+            statements.append(self._note(some, moment))
+            for verdict, in_doubt, changes in (
+                (Verdict.ACCEPTED, False, _ACCEPTED),
+                (Verdict.REJECTED, False, _REJECTED),
+                (Verdict.REJECTED, True, _REJECTED_IN_DOUBT),
+            ):
+                chosen = [
+                    (attempt.batch_id, answer)
+                    for attempt, answer in some
+                    if answer.verdict is verdict and answer.in_doubt is in_doubt
+                ]
+                if chosen:
+                    statements.append(self._settlement(changes, chosen, moment))
+        if statements:
+            self._connection.transaction(*statements)
 
     def land(self, batch_id: str, person_ids: Sequence[str], status: Status) -> None:
         """Put children of a batch, of which certainly nothing was taken, back to exactly what they were."""
@@ -310,11 +358,11 @@ class StateStore:
         self._connection.transaction(
             Statement(
                 f"insert into {self._runs} (run_id, started_at, host, os_user, program_version, endpoint, la_code, "
-                "payload_mode, pending_count, outcome) select ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running' "
+                "payload_mode, pending_count, configuration, outcome) select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running' "
                 f"where not exists (select 1 from {self._runs} as known where known.run_id = ?)",
                 [
                     *(run.run_id, now(), run.host[:128], run.os_user[:128], run.program_version, run.endpoint[:400]),
-                    *(run.la_code, run.payload_mode, pending, run.run_id),
+                    *(run.la_code, run.payload_mode, pending, run.configuration, run.run_id),
                 ],
             )
         )
@@ -329,72 +377,104 @@ class StateStore:
             )
         )
 
-    def _batch(self, batch_id: str) -> Statement:
-        return Statement(
-            f"select person_id, inflight_payload from {self._state} where inflight_batch_id = ? order by person_id",
-            [batch_id],
+    def _note(self, said: Sequence[tuple[Attempt, Answered]], moment: datetime) -> Statement:
+        """Write one event a child and attempt, before the state forgets which content was in flight."""
+        attempts = list(dict.fromkeys(attempt for attempt, _ in said))
+        numbers = {attempt: str(number) for number, attempt in enumerate(attempts)}
+        answer, values = self._table(
+            "answer",
+            {"event_id": 36, "person_id": 48, "verdict": 20, "text": None, "attempt": 10},
+            [
+                (str(uuid.uuid4()), each.person_id, each.verdict.value, each.text, numbers[attempt])
+                for attempt, each in said
+            ],
         )
-
-    def _note(self, attempt: Attempt, answers: Sequence[Answered], moment: datetime) -> Statement:
-        """Write one event a child, before the state forgets which content was in flight.
-
-        The types are said because a driver cannot tell that of an empty parameter.
-        """
-        row = f"(cast(? as {self._text_of(36)}), cast(? as {self._text_of(48)}), cast(? as {self._text_of(20)}), "
-        values = ", ".join([row + f"cast(? as {self._text}))"] * len(answers))
+        attempt, of_attempts = self._table(
+            "attempt",
+            dict.fromkeys(("place", "run_id", "batch_id", "number", "http_status", "request_id", "duration_ms"), 128),
+            [
+                (
+                    *(numbers[each], each.run_id, each.batch_id, str(each.number)),
+                    *(None if each.http_status is None else str(each.http_status), each.request_id),
+                    None if each.milliseconds is None else str(each.milliseconds),
+                )
+                for each in attempts
+            ],
+        )
+        within, bounds = self._within([each.person_id for _, each in said])
         return Statement(
             f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
             "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
-            "select answer.event_id, ?, ?, ?, state.person_id, state.row_state, answer.verdict, "
-            f"cast(? as int), left(cast(? as {self._text}), 128), "
+            "select answer.event_id, attempt.run_id, attempt.batch_id, cast(attempt.number as int), state.person_id, "
+            "state.row_state, answer.verdict, cast(attempt.http_status as int), left(attempt.request_id, 128), "
             "case when answer.verdict = 'accepted' then left(answer.text, 400) end, "
-            "case when answer.verdict <> 'accepted' then answer.text end, "
-            "?, coalesce(state.inflight_hash, state.current_hash), ? "
-            f"from {self._state} as state inner join (values {values}) as answer (event_id, person_id, verdict, text) "
-            "on answer.person_id = state.person_id "
+            "case when answer.verdict <> 'accepted' then answer.text end, cast(attempt.duration_ms as int), "
+            "coalesce(state.inflight_hash, state.current_hash), ? "
+            f"from {self._state} as state inner join {answer} on answer.person_id = state.person_id "
+            f"inner join {attempt} on attempt.place = answer.attempt "
             f"where not exists (select 1 from {self._events} as known "
-            "where known.occurred_at = ? and known.event_id = answer.event_id)",
-            [
-                *(attempt.run_id, attempt.batch_id, attempt.number, attempt.http_status, attempt.request_id),
-                *(attempt.milliseconds, moment),
-                *(
-                    value
-                    for answer in answers
-                    for value in (str(uuid.uuid4()), answer.person_id, answer.verdict.value, answer.text)
-                ),
-                moment,
-            ],
+            f"where known.occurred_at = ? and known.event_id = answer.event_id){within}",
+            [moment, *values, *of_attempts, moment, *bounds],
         )
 
-    def _settlement(self, batch_id: str, changes: str, answers: Sequence[Answered], moment: datetime) -> Statement:
-        """Settle the children that are still in flight with this batch, in either engine's words for it."""
-        row = f"(cast(? as {self._text_of(48)}), cast(? as {self._text}))"
-        answer = f"(values {', '.join([row] * len(answers))}) as answer (person_id, text)"
-        assignments = (
+    def _settlement(self, changes: str, answers: Sequence[tuple[str, Answered]], moment: datetime) -> Statement:
+        """Settle the children that are still in flight with the batch that was answered."""
+        answer = self._table(
+            "answer",
+            {"person_id": 48, "batch_id": 36, "text": None},
+            [(each.person_id, batch_id, each.text) for batch_id, each in answers],
+        )
+        within, bounds = self._within([each.person_id for _, each in answers])
+        return self._update(
             f"{changes.strip()}, {_CLEARED.strip()}, api_response = answer.text, "
-            "submission_timestamp = ?, last_updated = ?"
+            "submission_timestamp = ?, last_updated = ?",
+            answer,
+            f"answer.person_id = state.person_id and state.inflight_batch_id = answer.batch_id{within}",
+            bounds,
+            [moment, moment],
         )
-        these = "answer.person_id = state.person_id"
+
+    def _update(
+        self,
+        assignments: str,
+        table: tuple[str, list[object]],
+        condition: str,
+        of_condition: Sequence[object],
+        of_assignments: Sequence[object] = (),
+    ) -> Statement:
+        """Update the state from a table of values, in either engine's words for it."""
+        source, values = table
         if self._server:
-            sql = (
-                f"update state set {assignments} from {self._state} as state inner join {answer} on {these} "
-                "where state.inflight_batch_id = ?"
-            )
+            sql = f"update state set {assignments} from {self._state} as state inner join {source} on {condition}"
         else:
-            sql = (
-                f"update {self._state} as state set {assignments} from {answer} "
-                f"where {these} and state.inflight_batch_id = ?"
+            sql = f"update {self._state} as state set {assignments} from {source} where {condition}"
+        return Statement(sql, [*of_assignments, *values, *of_condition])
+
+    def _table(
+        self, name: str, columns: Mapping[str, int | None], rows: Sequence[tuple[str | None, ...]]
+    ) -> tuple[str, list[object]]:
+        """Return a table of texts to join with, and its parameters; `columns` are their lengths, None for any.
+
+        SQL Server is told each type because a driver cannot tell that of an empty parameter.
+        """
+        names = ", ".join(columns)
+        if self._server:
+            types = ["nvarchar(max)" if length is None else f"nvarchar({length})" for length in columns.values()]
+            row = f"({', '.join(f'cast(? as {kind})' for kind in types)})"
+            return (
+                f"(values {', '.join([row] * len(rows))}) as {name} ({names})",
+                [value for values in rows for value in values],
             )
-        values = [value for each in answers for value in (each.person_id, each.text)]
-        return Statement(sql, [moment, moment, *values, batch_id])
+        # a list a column: thousands of parameters would take DuckDB longer than the rest
+        lists = ", ".join("unnest(cast(? as varchar[]))" for _ in columns)
+        return f"(select {lists}) as {name} ({names})", [list(column) for column in zip(*rows, strict=True)]
 
-    def _text_of(self, length: int) -> str:
-        return f"nvarchar({length})" if self._server else "varchar"
+    def _within(self, person_ids: Sequence[str]) -> tuple[str, list[object]]:
+        """Return a condition that spares DuckDB, which has no index, the texts of all other children."""
+        if self._server:
+            return "", []
+        return " and state.person_id between ? and ?", [min(person_ids), max(person_ids)]
 
 
-def _marks(values: Sequence[object]) -> str:
+def _marks(values: Collection[object]) -> str:
     return ", ".join("?" for _ in values)
-
-
-def _records(rows: Sequence[tuple[object, ...]]) -> list[Record]:
-    return [Record(str(row[0]), str(row[1])) for row in rows]

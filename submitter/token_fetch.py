@@ -53,20 +53,25 @@ def fetch_token(session: HttpSession, settings: Settings) -> requests.Response |
         raise AuthenticationError(
             f"{_WHERE} gave no token (status {status}, {_reason(error)}).", "Check CLIENT_ID, CLIENT_SECRET and SCOPE."
         ) from None
-    except requests.RequestException as error:
+    except requests.RequestException as error:  # some of them are ValueErrors too
         url = settings.token_endpoint
         why = trouble(error, urlsplit(url).hostname or "", proxy_for(url, settings))
         raise ReceiverUnavailableError(
             f"{_WHERE} cannot be reached: {why.reason}.", f"{why.next_step} Check TOKEN_ENDPOINT too."
+        ) from None
+    except (ValueError, TypeError, AttributeError):  # what oauthlib makes of an answer that is no token's
+        status = answers[-1].status_code if answers else 0
+        raise AuthenticationError(
+            f"{_WHERE} gave no token but something that cannot be read (status {status}).",
+            "Check TOKEN_ENDPOINT; a proxy may have answered in its place.",
         ) from None
     finally:
         session.compliance_hook["access_token_response"].clear()
     return answers[-1] if answers else None
 
 
-def without_secrets(text: str, session: HttpSession, settings: Settings) -> str:
+def without_secrets(text: str, token: str, settings: Settings) -> str:
     """Return what a server said without the secrets that it was sent."""
-    token = str((session.token or {}).get("access_token") or "")
     for secret in (token, settings.supplier_key.get_secret_value(), settings.client_secret.get_secret_value()):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "...")

@@ -25,4 +25,5 @@ select
     , cast(null as int) as unknown_count
     , cast(null as {{ text_type(400) }}) as outcome
     , cast(null as int) as exit_code
+    , cast(null as {{ text_type() }}) as configuration
 where 1 = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from requests import codes
 
 from submitter import answers
-from submitter.endpoint import Endpoint
+from submitter.endpoint import Endpoint, Token
 from submitter.errors import AuthenticationError, ConfigurationError, ExitCode, ReceiverUnavailableError
 
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ def send_invented_record(settings: Settings, report: Report) -> None:
     person_id = f"csc-test-{secrets.token_hex(6)}"
     details = {"sex": "U", "disabilities": ["NONE"], "uasc_flag": False, "purge": False}
     child = json.dumps({"la_child_id": person_id, "purge": False, "child_details": details})
-    endpoint = Endpoint(settings)
+    endpoint, token = Endpoint(settings), Token(settings)
     try:
-        answer = endpoint.post([child])
+        answer = endpoint.post([child], token.fresh())
         if answer.status != codes.ok and not _may_be_held(answer):
             _refused(answer, child, report)
             return
         accepted = answer.status == codes.ok and answers.receipts(answer.body, 1) is not None
         purge = json.dumps({"la_child_id": person_id, "purge": True})
-        purged = endpoint.post([purge])
+        purged = endpoint.post([purge], token.fresh())
     finally:
         endpoint.close()
+        token.close()
     if accepted:
         report.ok(
             "test record", f"the invented child {person_id} was accepted in {answer.milliseconds} ms{_id(answer)}"

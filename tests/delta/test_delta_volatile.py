@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 from history import SLOTS, Child
-from law_stage import STATE, SharedDuckDb, project
+from law_engine import DuckDbEngine
+from law_stage import STATE
 
 from submitter.receiver.store import ChildStore, in_order_of_ids
 from submitter.state import Answered, Attempt, StateStore, Status, Verdict, now
-from submitter.trial import ssd
-from submitter.trial.demo import write_profile
 from submitter.trial.ssd import Record
 
 if TYPE_CHECKING:
@@ -52,34 +49,29 @@ def under_new_ids(records: Iterator[Record], blocks: Sequence[str], night: int) 
 class Nights:
     """An authority whose case system makes ids anew, and receivers that merge and that replace."""
 
-    folder: Path
-    variables: dict[str, object]
+    engine: DuckDbEngine
     children: Sequence[Child]
     receivers: Sequence[ChildStore] = field(default_factory=lambda: (ChildStore("merge"), ChildStore("replace")))
 
     def __post_init__(self) -> None:
-        self.database = self.folder / "nights.duckdb"
-        write_profile(self.folder, self.database)
-        with duckdb.connect(str(self.database)) as connection:
-            ssd.create_tables(connection, "ssd")
-        project(self.folder, self.variables, "seed")
+        self.engine.start()
+        self.engine.dbt("seed")
 
     def build(self, night: int, blocks: Mapping[str, Sequence[str]], *arguments: str) -> None:
         """Fill the SSD with each child's records, those of its `blocks` under the night's ids, and run dbt."""
-        with duckdb.connect(str(self.database)) as connection:
-            for table in {slot.table for slot in SLOTS.values()}:
-                connection.execute(f"delete from ssd.{table}")
-            for child in self.children:
-                ssd.load(connection, "ssd", under_new_ids(child.records(), blocks[child.person_id], night))
-        project(self.folder, self.variables, "run", *arguments)
+        self.engine.fill(
+            record
+            for child in self.children
+            for record in under_new_ids(child.records(), blocks[child.person_id], night)
+        )
+        self.engine.dbt("run", *arguments)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.database)) as connection:
-            return connection.execute(sql).fetchall()
+        return self.engine.rows(sql)
 
     def send(self, verdict: Verdict) -> set[str]:
         """Post what waits; let the receivers take it if it is accepted; return who was posted."""
-        with closing(SharedDuckDb(self.database)) as connection:
+        with self.engine.connected() as connection:
             store = StateStore(connection, "csc", "ssd_api_data_staging")
             waiting = [
                 each.person_id for status in Status for each in store.next_children(status, now(), "", 1_000_000)
@@ -111,7 +103,7 @@ def whole(person_id: str) -> Child:
 def test_only_the_ids_of_the_named_blocks_do_not_count(tmp_path: Path) -> None:
     named = ["social_care_episodes", "section_47_assessments", "child_looked_after_placements"]
     children = [whole(block) for block in IDS]
-    nights = Nights(tmp_path, {"csc_volatile_ids": named}, children)
+    nights = Nights(DuckDbEngine(tmp_path, variables={"csc_volatile_ids": named}), children)
     blocks = {block: [block] for block in IDS}
     hashes = []
     for night in (0, 1):
@@ -122,7 +114,7 @@ def test_only_the_ids_of_the_named_blocks_do_not_count(tmp_path: Path) -> None:
 
 def test_other_ids_are_no_change_and_a_change_goes_out_under_the_ids_of_the_night(tmp_path: Path) -> None:
     children = [whole("A"), whole("B"), whole("C")]
-    nights = Nights(tmp_path, {"csc_volatile_ids": list(IDS)}, children)
+    nights = Nights(DuckDbEngine(tmp_path, variables={"csc_volatile_ids": list(IDS)}), children)
     every = {child.person_id: list(IDS) for child in children}
 
     nights.build(0, every)

@@ -32,7 +32,8 @@ STATE_COLUMNS = (
 RUN_COLUMNS = (
     "run_id varchar, started_at timestamp, finished_at timestamp, host varchar, os_user varchar, "
     "program_version varchar, endpoint varchar, la_code varchar, payload_mode varchar, pending_count integer, "
-    "accepted_count integer, rejected_count integer, unknown_count integer, outcome varchar, exit_code integer"
+    "accepted_count integer, rejected_count integer, unknown_count integer, outcome varchar, exit_code integer, "
+    "configuration varchar"
 )
 EVENT_COLUMNS = (
     "event_id varchar, run_id varchar, batch_id varchar, attempt integer, person_id varchar, row_state varchar, "
