@@ -54,7 +54,7 @@ def test_each_attempt_is_a_line_and_the_file_has_it_as_json(state: State, submit
         *("run started", "batch unknown", "batch rejected", "batch accepted", "run ended")
     ]
     assert [(event["children"], event["status"], event["attempt"]) for event in told[1:4]] == [
-        *((2, 503, 1), (1, 400, 2), (1, 200, 1))
+        *((2, 503, 1), (1, 400, 2), (1, 200, 3))
     ]
     assert len({event["run_id"] for event in told}) == 1
     assert (told[-1]["accepted"], told[-1]["rejected"], told[-1]["exit_code"]) == (1, 1, 1)
