@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Batches in hand for each sender: one on the wire, the others at hand while the writer writes.
 _IN_HAND_FOR_EACH = 3
+_BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
 _IDS_AT_ONCE = 5000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
 _TRY_LATER = "Nothing is lost: the next run starts with these children. Try again later."
@@ -127,7 +128,8 @@ class Run:
     def _waiting(self, status: Status) -> Iterator[list[Part]]:
         """Take batches off, a few in each transaction."""
         batches = self._batches(status)
-        while some := dict(islice(batches, self._settings.csc_workers)):
+        at_once = min(self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE)
+        while some := dict(islice(batches, at_once)):
             taken = self._store.take_off_together(some)
             yield [Part(batch_id, records, status) for batch_id, records in taken.items() if records]
 
