@@ -324,7 +324,7 @@ class StateStore:
         """Write down what came of several attempts, in one transaction."""
         moment = now()
         statements: list[Statement] = []
-        said = [(settled.attempt, answer) for settled in settlements for answer in settled.answers]
+        said = [(settled, answer) for settled in settlements for answer in settled.answers]
         for first in range(0, len(said), self._answers_at_once):
             some = said[first : first + self._answers_at_once]
             # the events first: they tell of what the state then forgets
@@ -335,8 +335,8 @@ class StateStore:
                 (Verdict.REJECTED, True, _REJECTED_IN_DOUBT),
             ):
                 chosen = [
-                    (attempt.batch_id, answer)
-                    for attempt, answer in some
+                    (settled.attempt.batch_id, answer)
+                    for settled, answer in some
                     if answer.verdict is verdict and answer.in_doubt is in_doubt
                 ]
                 if chosen:
@@ -378,16 +378,16 @@ class StateStore:
             )
         )
 
-    def _note(self, said: Sequence[tuple[Attempt, Answered]]) -> Statement:
+    def _note(self, said: Sequence[tuple[Settlement, Answered]]) -> Statement:
         """Write one event a child and attempt, before the state forgets which content was in flight."""
-        attempts = list(dict.fromkeys(attempt for attempt, _ in said))
-        numbers = {attempt: str(number) for number, attempt in enumerate(attempts)}
+        places = {id(settled): (str(place), settled.attempt) for place, (settled, _) in enumerate(said)}
+        ids = str(uuid.uuid4())[:-8]  # each event has its own last eight digits
         answer, values = self._table(
             "answer",
             {"event_id": 36, "person_id": 48, "verdict": 20, "text": None, "attempt": 10},
             [
-                (str(uuid.uuid4()), each.person_id, each.verdict.value, each.text, numbers[attempt])
-                for attempt, each in said
+                (f"{ids}{place:08x}", *_texts(each), places[id(settled)][0])
+                for place, (settled, each) in enumerate(said)
             ],
         )
         attempt, of_attempts = self._table(
@@ -397,16 +397,19 @@ class StateStore:
             ),
             [
                 (
-                    *(numbers[each], each.run_id, each.batch_id, str(each.number)),
+                    *(place, each.run_id, each.batch_id, str(each.number)),
                     *(None if each.http_status is None else str(each.http_status), each.request_id),
                     None if each.milliseconds is None else str(each.milliseconds),
                     each.at.isoformat(timespec="milliseconds"),
                 )
-                for each in attempts
+                for place, each in places.values()
             ],
         )
         over_at = f"cast(attempt.over_at as {'datetime2(3)' if self._server else 'timestamp'})"
         within, bounds = self._within([each.person_id for _, each in said])
+        # SQL Server's transactions are executed again after a lost connection
+        known = f" where not exists (select 1 from {self._events} as known where known.occurred_at = {over_at} "
+        known = f"{known}and known.event_id = answer.event_id)" if self._server else ""
         return Statement(
             f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
             "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
@@ -416,9 +419,7 @@ class StateStore:
             "case when answer.verdict <> 'accepted' then answer.text end, cast(attempt.duration_ms as int), "
             f"coalesce(state.inflight_hash, state.current_hash), {over_at} "
             f"from {self._state} as state inner join {answer} on answer.person_id = state.person_id "
-            f"inner join {attempt} on attempt.place = answer.attempt "
-            f"where not exists (select 1 from {self._events} as known "
-            f"where known.occurred_at = {over_at} and known.event_id = answer.event_id){within}",
+            f"inner join {attempt} on attempt.place = answer.attempt{within}{known}",
             [*values, *of_attempts, *bounds],
         )
 
@@ -479,6 +480,10 @@ class StateStore:
         if self._server:
             return "", []
         return " and state.person_id between ? and ?", [min(person_ids), max(person_ids)]
+
+
+def _texts(answer: Answered) -> tuple[str, str, str | None]:
+    return answer.person_id, answer.verdict.value, answer.text
 
 
 def _marks(values: Collection[object]) -> str:
