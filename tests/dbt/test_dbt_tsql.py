@@ -18,7 +18,7 @@ from submitter.audit.tables import Tables
 from submitter.audit.trail import Trail
 from submitter.connection import Statement
 from submitter.project_files import project_root
-from submitter.sqlserver_connection import LOCK, SESSION
+from submitter.sqlserver_connection import LAST_RUN, LOCK, SESSION
 from submitter.state import Answered, Attempt, RunEnd, RunStart, Settlement, StateStore, Status, Verdict, now
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Recorder:
 def spoken() -> Recorder:
     """Every statement of the submitter, for a full batch of 100 children."""
     recorder = Recorder()
-    recorder.transaction(Statement(SESSION), Statement(LOCK, ("lock", 0)))
+    recorder.transaction(Statement(SESSION), Statement(LOCK, ("lock", 0)), Statement(LAST_RUN.format(schema="csc")))
     store = StateStore(recorder, "csc", "ssd_api_data_staging")
     people = [f"{number:036d}" for number in range(100)]
     attempt = Attempt("run", "batch", 1, 200, "request", 5)
