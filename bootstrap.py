@@ -2,7 +2,7 @@
 
     python bootstrap.py demo [options of csc-submit demo]
     python bootstrap.py test [options of pytest]
-    python bootstrap.py benchmark [options of benchmarks/scale.py]
+    python bootstrap.py benchmark [scale | throughput] [options of benchmarks/scale.py, or of the one named]
 
 Needs Python 3.10 to 3.13 and a package index; nothing else. A second call installs nothing.
 """
@@ -78,7 +78,9 @@ def main() -> int:
     if task == "test":
         return test(arguments)
     if task == "benchmark":
-        return run(PYTHON, ROOT / "benchmarks" / "scale.py", *arguments)
+        is_named = arguments and (ROOT / "benchmarks" / f"{arguments[0]}.py").is_file()
+        name = arguments.pop(0) if is_named else "scale"
+        return run(PYTHON, ROOT / "benchmarks" / f"{name}.py", *arguments)
     return run(PYTHON, "-m", "submitter", "demo", *arguments)
 
 

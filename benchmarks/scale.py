@@ -90,17 +90,15 @@ def change_children(database: Path) -> int:
     chosen = "trim({}, chr(9) || chr(10) || chr(13) || chr(32) || chr(160)) in (select person_id from chosen)"
     with duckdb.connect(str(database)) as connection:
         connection.execute(
-            f"create temp table chosen as select person_id from {STATE} "  # noqa: S608 - own names
+            f"create temp table chosen as select person_id from {STATE} "
             f"where submission_status = 'sent' qualify row_number() over (order by person_id) % {CHANGED_EVERY} = 0"
         )
         for table, column, change in (
             ("ssd_person", "pers_person_id", "pers_forename = 'Changed'"),
             ("ssd_cin_episodes", "cine_person_id", "cine_close_date = null, cine_close_reason = null"),
         ):
-            connection.execute(f"update {SSD_SCHEMA}.{table} set {change} where {chosen.format(column)}")  # noqa: S608
-        connection.execute(
-            f"delete from {SSD_SCHEMA}.ssd_cin_plans where {chosen.format('cinp_person_id')}"  # noqa: S608
-        )
+            connection.execute(f"update {SSD_SCHEMA}.{table} set {change} where {chosen.format(column)}")
+        connection.execute(f"delete from {SSD_SCHEMA}.ssd_cin_plans where {chosen.format('cinp_person_id')}")
         return count(connection, "select count(*) from chosen")
 
 
@@ -121,9 +119,9 @@ def show_delta(folder: Path, database: Path, changed: int, first_build: Measured
         f"{delta / first_build.seconds:.3f}, target {DELTA_PART_OF_BUILD:.3f}"
     )
     with duckdb.connect(str(database), read_only=True) as connection:
-        taken_apart = count(connection, f"select count(distinct person_id) from {CSC_SCHEMA}.accepted_item")  # noqa: S608
+        taken_apart = count(connection, f"select count(distinct person_id) from {CSC_SCHEMA}.accepted_item")
         carried, whole = connection.execute(
-            "select sum(strlen(partial_json_payload)), sum(strlen(json_payload)) "  # noqa: S608
+            "select sum(strlen(partial_json_payload)), sum(strlen(json_payload)) "
             f"from {STATE} where partial_json_payload is not null"
         ).fetchall()[0]
     print(f"{taken_apart:,} payloads taken apart, {changed:,} children changed: ratio {taken_apart / changed:.3f}")

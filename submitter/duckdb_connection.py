@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+from datetime import datetime, timezone
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from submitter.errors import AlreadyRunningError, DatabaseError
@@ -11,7 +14,6 @@ from submitter.sqlserver_reasons import RUN_DBT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from submitter.connection import Statement
 
@@ -51,7 +53,8 @@ class DuckDbConnection:
         except duckdb.IOException as error:
             if "lock" in str(error).lower() or "being used by another process" in str(error):
                 raise AlreadyRunningError(
-                    f"Another program has {path} open.", "Wait for it to finish, or close it, then try again."
+                    f"Another program has {path} open{_holder(str(error))}.",
+                    "Wait for it to finish, or close it, then try again.",
                 ) from error
             raise DatabaseError(
                 f"{path} is not a DuckDB file that can be opened.", "Check the path, and that dbt uses the same DuckDB."
@@ -98,3 +101,22 @@ class DuckDbConnection:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
+
+
+def _holder(message: str) -> str:
+    """Return which process DuckDB says has the file, and since when it runs where /proc tells that."""
+    found = re.search(r"\(PID (\d+)\)", message)
+    if not found:
+        return ""
+    try:
+        fields = Path(f"/proc/{found[1]}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        booted = next(
+            int(line.split()[1])
+            for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+            if line.startswith("btime ")
+        )
+        # field 22 counts clock ticks since the machine started; the first two are cut off here
+        since = datetime.fromtimestamp(booted + int(fields[19]) / os.sysconf("SC_CLK_TCK"), timezone.utc)
+    except (OSError, ValueError, IndexError, StopIteration, AttributeError):
+        return f" (process {found[1]})"
+    return f" (process {found[1]}, running since {since:%Y-%m-%d %H:%M:%S} UTC)"

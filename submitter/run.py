@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from submitter.state import Record, StateStore
     from submitter.stopping import Stop
 
-# Batches in hand for each sender: one on the wire, the others at hand while the writer writes.
-_IN_HAND_FOR_EACH = 3
+# Batches in hand for each sender: one on the wire, the others at hand while the writer writes. The more there are, the
+# more of them a transaction settles when the database is slow.
+_IN_HAND_FOR_EACH = 6
 _BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
 _IDS_AT_ONCE = 5000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
@@ -109,9 +110,9 @@ class Run:
 
     def _deliver(self, groups: Iterator[list[Part]]) -> None:
         """Have all parts posted and write down what came of each; return when none is in hand."""
-        most = _IN_HAND_FOR_EACH * self._settings.csc_workers
+        enough = (_IN_HAND_FOR_EACH - 2) * self._settings.csc_workers
         while True:
-            while self._stop.reason is None and len(self._in_hand) <= most - self._settings.csc_workers:
+            while self._stop.reason is None and len(self._in_hand) <= enough:
                 group = next(groups, None)
                 if group is None:
                     break
@@ -131,8 +132,7 @@ class Run:
     def _waiting(self, status: Status) -> Iterator[list[Part]]:
         """Take batches off, a few in each transaction."""
         batches = self._batches(status)
-        at_once = min(self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE)
-        while some := dict(islice(batches, at_once)):
+        while some := dict(islice(batches, min(2 * self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE))):
             taken = self._store.take_off_together(some)
             yield [Part(batch_id, records, status) for batch_id, records in taken.items() if records]
 

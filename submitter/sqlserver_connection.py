@@ -34,6 +34,12 @@ LOCK = (
     "@LockTimeout = ?; select @result;"
 )
 
+# What the sender may read. A run that was killed says running too, but a later one then comes first.
+LAST_RUN = (
+    'select started_at, os_user, host, outcome from "{schema}"."submission_run" '
+    "order by started_at desc offset 0 rows fetch next 1 rows only;"
+)
+
 
 class SqlServerConnection:
     """A SQL Server session through pyodbc, with a session lock that keeps a second run out."""
@@ -108,9 +114,24 @@ class SqlServerConnection:
             while cursor.description is None and cursor.nextset():
                 pass  # what comes before the select
             if cursor.fetchone()[0] < 0:
+                holder = self._holder()
                 self.close()
-                raise AlreadyRunningError("Another run of csc-submit holds the state table.", "Wait for it to finish.")
+                raise AlreadyRunningError(
+                    f"Another run of csc-submit holds the state table{holder}.", "Wait for it to finish."
+                )
         self._connection.commit()
+
+    def _holder(self) -> str:
+        """Return what the audit trail says of the run that goes on; nothing when it cannot be read."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(LAST_RUN.format(schema=self._target.schema.replace('"', '""')))
+            found = cursor.fetchone()
+        except self._odbc.Error:
+            return ""
+        if not found or found[3] != "running":  # another command, such as retry, holds it
+            return ""
+        return f" (begun {found[0]:%Y-%m-%d %H:%M:%S} UTC by {found[1]} on {found[2]})"
 
     def _once(self, statements: Sequence[Statement]) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []

@@ -7,7 +7,7 @@ rejected or back. What the receiver last accepted (`previous_*`) is written here
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from submitter.connection import Connection
+
+
+def now() -> datetime:
+    """Return the time in UTC, to the millisecond that `datetime2(3)` keeps, without a zone."""
+    moment = datetime.now(timezone.utc).replace(tzinfo=None)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 class Status(str, Enum):
@@ -74,7 +80,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request, as the audit trail names it."""
+    """One request, as the audit trail names it; `at` is when it was over, UTC."""
 
     run_id: str
     batch_id: str
@@ -82,6 +88,7 @@ class Attempt:
     http_status: int | None
     request_id: str | None
     milliseconds: int | None
+    at: datetime = field(default_factory=now)
 
 
 @dataclass(frozen=True)
@@ -125,19 +132,13 @@ class RunEnd:
     exit_code: int
 
 
-def now() -> datetime:
-    """Return the time in UTC, to the millisecond that `datetime2(3)` keeps, without a zone."""
-    moment = datetime.now(timezone.utc).replace(tzinfo=None)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
 def lock_name(schema: str, table: str) -> str:
     """Return the name of the lock under which one program at a time writes a state table."""
     return f"csc-submit {schema}.{table}"
 
 
-# Of a settlement: SQL Server takes 2,100 parameters in a statement.
-_ANSWERS_AT_ONCE = 400
+# Thirteen parameters each at most, of which SQL Server takes 2,100 in a statement.
+_ANSWERS_AT_ONCE = 160
 
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
@@ -207,6 +208,7 @@ class StateStore:
         self._events = f'"{home}"."submission_event"'
         # dbt leaves the first one empty where the payload itself does it: for every child never accepted.
         column = "partial_json_payload" if mode is PayloadMode.DELTA else "full_json_payload"
+        self._answers_at_once = _ANSWERS_AT_ONCE if self._server else 10 * _ANSWERS_AT_ONCE
         self._text_to_send = f"coalesce({column}, json_payload)"
         # SQL Server keeps two bytes a character, of which the wire needs one for most.
         self._size = f"datalength({self._text_to_send}) / 2" if self._server else f"strlen({self._text_to_send})"
@@ -323,19 +325,19 @@ class StateStore:
         """Write down what came of several attempts, in one transaction."""
         moment = now()
         statements: list[Statement] = []
-        said = [(settled.attempt, answer) for settled in settlements for answer in settled.answers]
-        for first in range(0, len(said), _ANSWERS_AT_ONCE):
-            some = said[first : first + _ANSWERS_AT_ONCE]
+        said = [(settled, answer) for settled in settlements for answer in settled.answers]
+        for first in range(0, len(said), self._answers_at_once):
+            some = said[first : first + self._answers_at_once]
             # the events first: they tell of what the state then forgets
-            statements.append(self._note(some, moment))
+            statements.append(self._note(some))
             for verdict, in_doubt, changes in (
                 (Verdict.ACCEPTED, False, _ACCEPTED),
                 (Verdict.REJECTED, False, _REJECTED),
                 (Verdict.REJECTED, True, _REJECTED_IN_DOUBT),
             ):
                 chosen = [
-                    (attempt.batch_id, answer)
-                    for attempt, answer in some
+                    (settled.attempt.batch_id, answer)
+                    for settled, answer in some
                     if answer.verdict is verdict and answer.in_doubt is in_doubt
                 ]
                 if chosen:
@@ -377,31 +379,38 @@ class StateStore:
             )
         )
 
-    def _note(self, said: Sequence[tuple[Attempt, Answered]], moment: datetime) -> Statement:
+    def _note(self, said: Sequence[tuple[Settlement, Answered]]) -> Statement:
         """Write one event a child and attempt, before the state forgets which content was in flight."""
-        attempts = list(dict.fromkeys(attempt for attempt, _ in said))
-        numbers = {attempt: str(number) for number, attempt in enumerate(attempts)}
+        places = {id(settled): (str(place), settled.attempt) for place, (settled, _) in enumerate(said)}
+        ids = str(uuid.uuid4())[:-8]  # each event has its own last eight digits
         answer, values = self._table(
             "answer",
             {"event_id": 36, "person_id": 48, "verdict": 20, "text": None, "attempt": 10},
             [
-                (str(uuid.uuid4()), each.person_id, each.verdict.value, each.text, numbers[attempt])
-                for attempt, each in said
+                (f"{ids}{place:08x}", *_texts(each), places[id(settled)][0])
+                for place, (settled, each) in enumerate(said)
             ],
         )
         attempt, of_attempts = self._table(
             "attempt",
-            dict.fromkeys(("place", "run_id", "batch_id", "number", "http_status", "request_id", "duration_ms"), 128),
+            dict.fromkeys(
+                ("place", "run_id", "batch_id", "number", "http_status", "request_id", "duration_ms", "over_at"), 128
+            ),
             [
                 (
-                    *(numbers[each], each.run_id, each.batch_id, str(each.number)),
+                    *(place, each.run_id, each.batch_id, str(each.number)),
                     *(None if each.http_status is None else str(each.http_status), each.request_id),
                     None if each.milliseconds is None else str(each.milliseconds),
+                    each.at.isoformat(timespec="milliseconds"),
                 )
-                for each in attempts
+                for place, each in places.values()
             ],
         )
+        over_at = f"cast(attempt.over_at as {'datetime2(3)' if self._server else 'timestamp'})"
         within, bounds = self._within([each.person_id for _, each in said])
+        # SQL Server's transactions are executed again after a lost connection
+        known = f" where not exists (select 1 from {self._events} as known where known.occurred_at = {over_at} "
+        known = f"{known}and known.event_id = answer.event_id)" if self._server else ""
         return Statement(
             f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
             "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
@@ -409,12 +418,10 @@ class StateStore:
             "state.row_state, answer.verdict, cast(attempt.http_status as int), left(attempt.request_id, 128), "
             "case when answer.verdict = 'accepted' then left(answer.text, 400) end, "
             "case when answer.verdict <> 'accepted' then answer.text end, cast(attempt.duration_ms as int), "
-            "coalesce(state.inflight_hash, state.current_hash), ? "
+            f"coalesce(state.inflight_hash, state.current_hash), {over_at} "
             f"from {self._state} as state inner join {answer} on answer.person_id = state.person_id "
-            f"inner join {attempt} on attempt.place = answer.attempt "
-            f"where not exists (select 1 from {self._events} as known "
-            f"where known.occurred_at = ? and known.event_id = answer.event_id){within}",
-            [moment, *values, *of_attempts, moment, *bounds],
+            f"inner join {attempt} on attempt.place = answer.attempt{within}{known}",
+            [*values, *of_attempts, *bounds],
         )
 
     def _settlement(self, changes: str, answers: Sequence[tuple[str, Answered]], moment: datetime) -> Statement:
@@ -474,6 +481,10 @@ class StateStore:
         if self._server:
             return "", []
         return " and state.person_id between ? and ?", [min(person_ids), max(person_ids)]
+
+
+def _texts(answer: Answered) -> tuple[str, str, str | None]:
+    return answer.person_id, answer.verdict.value, answer.text
 
 
 def _marks(values: Collection[object]) -> str:

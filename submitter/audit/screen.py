@@ -63,6 +63,7 @@ def run_lines(run: RunLine, batches: Iterable[BatchLine]) -> Iterator[str]:
     yield run_line(run)
     mode = f"payloads: {run.payload_mode or '-'}, csc-submit {run.program_version or '-'}"
     yield f"  to {run.endpoint or '-'} for local authority {run.la_code or '-'}, {mode}"
+    yield f"  with {run.configuration or '-'}"
     for batch in batches:
         http = f"HTTP {_statuses(batch)}"
         counts = f"{batch.accepted:,} accepted, {batch.rejected:,} rejected, {batch.open:,} open"

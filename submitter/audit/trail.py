@@ -22,7 +22,8 @@ _THE_BEGINNING = datetime(1900, 1, 1)  # noqa: DTZ001 - the database keeps UTC w
 class RunLine:
     """One run. Times are UTC; `children` were posted, whatever came of it.
 
-    What a run that was killed did not count is counted from its events; its `unknown` stays None.
+    `configuration` is its settings as JSON. What a run that was killed did not count is counted from its events; its
+    `unknown` stays None.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class RunLine:
     unknown: int | None
     outcome: str | None
     exit_code: int | None
+    configuration: str | None
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class Trail:
                 "select run.run_id, run.started_at, run.finished_at, run.host, run.os_user, run.program_version, "
                 "run.endpoint, run.la_code, run.payload_mode, run.pending_count, coalesce(told.children, 0), "
                 "coalesce(run.accepted_count, told.accepted, 0), coalesce(run.rejected_count, told.rejected, 0), "
-                f"run.unknown_count, run.outcome, run.exit_code from {self._tables.runs} as run "
+                f"run.unknown_count, run.outcome, run.exit_code, run.configuration from {self._tables.runs} as run "
                 f"left join (select run_id, {_VERDICTS} from {self._tables.events} where {of_events} group by run_id) "
                 f"as told on told.run_id = run.run_id where {of_runs} order by run.started_at desc, run.run_id",
                 [value, value],

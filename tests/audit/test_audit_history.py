@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -89,10 +90,12 @@ def test_one_run_shows_its_batches_and_exports_its_children(
 ) -> None:
     for number in range(5):
         state.put(f"p{number}", payload(f"p{number}", **PLANTED, **({"sex": "wrong"} if number == 4 else {})))
-    run_id = run_id_of(submit(receiver.base_url, BATCH_SIZE="2"))
+    run_id = run_id_of(submit(receiver.base_url, BATCH_SIZE="2", CSC_WORKERS="1"))
     lines = asked(submit, "history", "--run", run_id).splitlines()
     assert f"to {receiver.base_url} for local authority" in lines[1]
-    batches = [line.split(" batch ")[1].split(": ", 1) for line in lines[2:]]
+    settings = json.loads(lines[2].removeprefix("  with "))
+    assert (settings["batch_size"], settings["csc_workers"], settings["database"]["engine"]) == (2, 1, "duckdb")
+    batches = [line.split(" batch ")[1].split(": ", 1) for line in lines[3:]]
     assert [what for _, what in batches] == [
         "2 children, 1 attempts, HTTP 200: 2 accepted, 0 rejected, 0 open",
         "2 children, 1 attempts, HTTP 200: 2 accepted, 0 rejected, 0 open",

@@ -174,7 +174,7 @@ def test_it_waits_its_turn_behind_a_run(state: State, submit: Submit) -> None:
 def test_what_is_put_back_goes_with_the_others_and_not_last(state: State, submit: Submit) -> None:
     def requests() -> list[list[str]]:
         with scripted() as script:
-            assert submit(script.base_url, BATCH_SIZE="2").code == 0
+            assert submit(script.base_url, BATCH_SIZE="2", CSC_WORKERS="1").code == 0
         return [[child["la_child_id"] for child in json.loads(body)] for body in script.bodies]
 
     for put_back, expected in ((False, [["b1", "b2"], ["a"]]), (True, [["a", "b1"], ["b2"]])):

@@ -132,7 +132,7 @@ def test_another_run_holds_the_database(waiting: State, submit: Submit, receiver
     assert holder.stdout is not None
     assert holder.stdout.readline().strip() == "held"
     try:
-        check_one_line(submit(receiver.base_url), 6, "open")
+        check_one_line(submit(receiver.base_url), 6, "open", f"process {holder.pid}")
     finally:
         holder.communicate("\n")
     assert len(receiver.store) == 0
