@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_address') }}
+    select * from {{ ssd_table('ssd_address') }}
 )
 
 , cleaned as (

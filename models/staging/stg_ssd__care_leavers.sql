@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_care_leavers') }}
+    select * from {{ ssd_table('ssd_care_leavers') }}
 )
 
 , code_set as (

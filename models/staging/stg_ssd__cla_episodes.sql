@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cla_episodes') }}
+    select * from {{ ssd_table('ssd_cla_episodes') }}
 )
 
 , code_set as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cla_placement') }}
+    select * from {{ ssd_table('ssd_cla_placement') }}
 )
 
 , code_set as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_disability') }}
+    select * from {{ ssd_table('ssd_disability') }}
 )
 
 , code_set as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_person') }}
+    select * from {{ ssd_table('ssd_person') }}
 )
 
 , code_set as (

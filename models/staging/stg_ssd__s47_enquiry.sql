@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_s47_enquiry') }}
+    select * from {{ ssd_table('ssd_s47_enquiry') }}
 )
 
 , cleaned as (

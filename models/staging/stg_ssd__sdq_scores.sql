@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_sdq_scores') }}
+    select * from {{ ssd_table('ssd_sdq_scores') }}
 )
 
 -- by way of a decimal: a score kept as text, '12' or '12.0', is 12 on every engine, and a blank is none
