@@ -22,7 +22,7 @@
 {% endmacro %}
 
 {% macro ssd_sources() %}
-    {{- return(graph.sources.values() | selectattr('source_name', 'equalto', 'ssd') | list) -}}
+    {{- return(graph.get('sources', {}).values() | selectattr('source_name', 'equalto', 'ssd') | list) -}}
 {% endmacro %}
 
 
@@ -30,6 +30,10 @@
 {% macro absent_tables() %}
     {%- set value = var('csc_absent_tables', []) or [] -%}
     {%- set names = [value] if value is string else value -%}
+    {#- a unit test knows no source, and gives its rows itself -#}
+    {%- if not names or not ssd_sources() -%}
+        {{- return([]) -}}
+    {%- endif -%}
     {%- set known = ssd_sources() | map(attribute='name') | reject('equalto', 'ssd_person') | list -%}
     {%- set unknown = names | reject('in', known) | list -%}
     {%- if unknown -%}
