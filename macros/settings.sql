@@ -94,3 +94,26 @@
     {%- endif -%}
     {{- return(value) -}}
 {% endmacro %}
+
+
+{# Variable csc_on_breach, what becomes of a child of the cohort that breaks a preflight rule of severity error: `send`, the
+   child goes all the same; `hold`, it waits; `stop`, dbt build fails before the state is touched. #}
+{% macro on_breach() %}
+    {%- set value = var('csc_on_breach', 'send') | string | trim -%}
+    {%- if value not in ['send', 'hold', 'stop'] -%}
+        {{- exceptions.raise_compiler_error("csc_on_breach is '" ~ value ~ "': write send, hold or stop") -}}
+    {%- endif -%}
+    {{- return(value) -}}
+{% endmacro %}
+
+
+{# Variable csc_max_payload_bytes: payloads that are larger break the rule payload_too_large. #}
+{% macro max_payload_bytes() %}
+    {%- set value = var('csc_max_payload_bytes', 5000000) | string | trim -%}
+    {%- if not modules.re.fullmatch('[1-9][0-9]{0,8}', value) -%}
+        {{- exceptions.raise_compiler_error(
+            "csc_max_payload_bytes is '" ~ value ~ "': write a whole number from 1 to 999999999"
+        ) -}}
+    {%- endif -%}
+    {{- return(value | int) -}}
+{% endmacro %}

@@ -16,6 +16,7 @@
         , cast(null as {{ text_type(20) }}) as row_state
         , cast(null as {{ text_type(20) }}) as submission_status
         , cast(null as {{ timestamp_type() }}) as submission_timestamp
+        , cast(null as {{ text_type() }}) as api_response
     where 1 = 0
 {%- endmacro %}
 
@@ -50,6 +51,12 @@
     ((state.previous_json_payload is not null and (state.previous_hash is null or state.previous_hash <> {{ hash }}))
         or {{ is_in_doubt(hash) }})
 {%- endmacro %}
+
+
+{# What api_response begins with while preflight holds a child; whatever else holds one begins in another way. #}
+{% macro held_by_preflight() %}
+    {{- return('breaks preflight rules: ') -}}
+{% endmacro %}
 
 
 {# The purge of a child (attribute 2c). #}

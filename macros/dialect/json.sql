@@ -349,3 +349,19 @@
 {% macro duckdb__json_array_has_code(codes, code) -%}
     contains({{ codes }}, '"' || {{ code }} || '"')
 {%- endmacro %}
+
+
+{# How many strings a JSON array of strings holds. #}
+{% macro json_array_strings(text) %}
+    {{- return(adapter.dispatch('json_array_strings', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__json_array_strings(text) -%}
+    {%- set masked = "replace(replace(" ~ text ~ ", N'\\\\', N'/'), N'\\\"', N'/')" -%}
+    ((len({{ masked }}) - len(replace({{ masked }}, N'"', N''))) / 2)
+{%- endmacro %}
+
+{% macro duckdb__json_array_strings(text) -%}
+    {%- set masked = "replace(replace(" ~ text ~ ", '\\\\', '/'), '\\\"', '/')" -%}
+    ((length({{ masked }}) - length(replace({{ masked }}, '"', ''))) // 2)
+{%- endmacro %}

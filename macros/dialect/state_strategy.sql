@@ -23,6 +23,7 @@
         {%- for column in csc_state_built_columns() %}
         {{ ', ' if not loop.first }}{{ column }} = changed.{{ column }}
         {%- endfor %}
+        , api_response = {{ csc_state_response('state') }}
     from {{ state }} as state
     inner join {{ changed }} as changed
         on changed.person_id = state.person_id
@@ -47,6 +48,7 @@
         {%- for column in csc_state_built_columns() %}
         {{ ', ' if not loop.first }}{{ column }} = changed.{{ column }}
         {%- endfor %}
+        , api_response = {{ csc_state_response('state') }}
     from {{ changed }} as changed
     where changed.person_id = state.person_id
         and changed.row_state <> 'removed'
@@ -62,7 +64,7 @@
 {% endmacro %}
 
 {% macro csc_state_insert_sql(state, changed) %}
-    {%- set columns = ['person_id'] + csc_state_built_columns() + ['error_count'] -%}
+    {%- set columns = ['person_id'] + csc_state_built_columns() + ['api_response', 'error_count'] -%}
     insert into {{ state }} ({{ columns | join(', ') }})
     select {{ columns | join(', ') }}
     from {{ changed }} as changed
@@ -79,4 +81,14 @@
             or ({{ state }}.submission_timestamp is null and changed.submission_timestamp is null))
         and ({{ state }}.inflight_batch_id = changed.inflight_batch_id
             or ({{ state }}.inflight_batch_id is null and changed.inflight_batch_id is null))
+{%- endmacro %}
+
+
+{# Why preflight holds the child; what csc-submit wrote stays, and what preflight wrote goes when it lets the child go. #}
+{% macro csc_state_response(state) -%}
+    case
+            when changed.api_response is not null or {{ state }}.api_response like '{{ held_by_preflight() }}%'
+                then changed.api_response
+            else {{ state }}.api_response
+        end
 {%- endmacro %}

@@ -143,3 +143,32 @@
 {% macro duckdb__characters(text) -%}
     length({{ text }})
 {%- endmacro %}
+
+
+{# At which character, counted from 1, a text of `letters` (a constant) stands in it; 0 where it does not. #}
+{% macro place_in(letters, character) %}
+    {{- return(adapter.dispatch('place_in', 'csc_submit')(letters, character)) -}}
+{% endmacro %}
+
+{% macro sqlserver__place_in(letters, character) -%}
+    charindex({{ character }}, N'{{ letters }}')
+{%- endmacro %}
+
+{% macro duckdb__place_in(letters, character) -%}
+    strpos('{{ letters }}', {{ character }})
+{%- endmacro %}
+
+
+{# How many bytes a text takes in UTF-8. SQL Server counts UTF-16 units, which are as many where all is ASCII and fewer where
+   it is not. #}
+{% macro text_bytes(text) %}
+    {{- return(adapter.dispatch('text_bytes', 'csc_submit')(text)) -}}
+{% endmacro %}
+
+{% macro sqlserver__text_bytes(text) -%}
+    ({{ characters(text) }})
+{%- endmacro %}
+
+{% macro duckdb__text_bytes(text) -%}
+    strlen({{ text }})
+{%- endmacro %}

@@ -1,5 +1,7 @@
 {{ config(indexes=clustered_by(['person_id'], unique=true)) }}
 
+-- after preflight, so that a breach under csc_on_breach: stop also stops this
+-- depends_on: {{ ref('preflight_issue') }}
 with payload as (
     select * from {{ ref('payload') }}
 )

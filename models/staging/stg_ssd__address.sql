@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_address') }}
+    select * from {{ ssd_table('ssd_address') }}
 )
 
 , cleaned as (
@@ -9,6 +9,7 @@ with source as (
         , {{ iso_date('addr_address_start_date') }} as start_date
         , {{ iso_date('addr_address_end_date') }} as end_date
         , {{ postcode('addr_address_postcode') }} as postcode
+        , {{ trimmed('addr_address_postcode') }} as postcode_entered
     from source
 )
 
@@ -18,4 +19,5 @@ select
     , start_date
     , end_date
     , postcode
+    , postcode_entered
 from cleaned

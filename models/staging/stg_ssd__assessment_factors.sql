@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_assessment_factors') }}
+    select * from {{ ssd_table('ssd_assessment_factors') }}
 )
 
 , cleaned as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_care_leavers') }}
+    select * from {{ ssd_table('ssd_care_leavers') }}
 )
 
 , code_set as (
@@ -22,7 +22,9 @@ with source as (
         , cleaned.person_id
         , cleaned.latest_contact_date
         , activity.code as activity
+        , cleaned.activity_entered
         , accommodation.code as accommodation
+        , cleaned.accommodation_entered
     from cleaned
     left join code_set as activity
         on activity.code_set = 'care_leaver_activity'
@@ -38,4 +40,6 @@ select
     , latest_contact_date
     , activity
     , accommodation
+    , activity_entered
+    , accommodation_entered
 from coded

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cin_episodes') }}
+    select * from {{ ssd_table('ssd_cin_episodes') }}
 )
 
 , code_set as (
@@ -14,7 +14,7 @@ with source as (
         , {{ trimmed('cine_referral_source_code') }} as source_entered
         , {{ iso_date('cine_close_date') }} as close_date
         , {{ trimmed('cine_close_reason') }} as close_reason_entered
-        , {{ yes_or_no(trimmed('cine_referral_nfa')) }} as referral_nfa
+        , {{ trimmed('cine_referral_nfa') }} as nfa_entered
     from source
 )
 
@@ -26,7 +26,10 @@ with source as (
         , coalesce(two_characters.code, one_character.code) as referral_source
         , cleaned.close_date
         , closure.code as close_reason
-        , cleaned.referral_nfa
+        , {{ yes_or_no('cleaned.nfa_entered') }} as referral_nfa
+        , cleaned.source_entered
+        , cleaned.close_reason_entered
+        , cleaned.nfa_entered
     from cleaned
     left join code_set as two_characters
         on two_characters.code_set = 'referral_source'
@@ -60,6 +63,9 @@ select
     , close_date
     , close_reason
     , referral_nfa
+    , source_entered
+    , close_reason_entered
+    , nfa_entered
 from ranked
 where duplicate_rank = 1
     and referral_id is not null

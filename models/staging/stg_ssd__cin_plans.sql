@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cin_plans') }}
+    select * from {{ ssd_table('ssd_cin_plans') }}
 )
 
 , cleaned as (

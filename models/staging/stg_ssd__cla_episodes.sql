@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cla_episodes') }}
+    select * from {{ ssd_table('ssd_cla_episodes') }}
 )
 
 , code_set as (
@@ -31,6 +31,8 @@ with source as (
         , start.code as start_reason
         , cleaned.ceased_date
         , coalesce(ceased.code, ceased_before_blank.code) as ceased_reason
+        , cleaned.start_reason_entered
+        , cleaned.ceased_reason_entered
     from cleaned
     left join code_set as start
         on start.code_set = 'cla_start_reason'
@@ -53,4 +55,6 @@ select
     , start_reason
     , ceased_date
     , ceased_reason
+    , start_reason_entered
+    , ceased_reason_entered
 from coded

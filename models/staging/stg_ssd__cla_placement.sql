@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cla_placement') }}
+    select * from {{ ssd_table('ssd_cla_placement') }}
 )
 
 , code_set as (
@@ -14,6 +14,7 @@ with source as (
         , {{ iso_date('clap_cla_placement_start_date') }} as start_date
         , {{ trimmed('clap_cla_placement_type') }} as type_entered
         , {{ postcode('clap_cla_placement_postcode') }} as postcode
+        , {{ trimmed('clap_cla_placement_postcode') }} as postcode_entered
         , {{ iso_date('clap_cla_placement_end_date') }} as end_date
         , {{ trimmed('clap_cla_placement_change_reason') }} as change_reason_entered
     from source
@@ -29,6 +30,9 @@ with source as (
         , cleaned.postcode
         , cleaned.end_date
         , change_reason.code as change_reason
+        , cleaned.postcode_entered
+        , cleaned.type_entered
+        , cleaned.change_reason_entered
     from cleaned
     left join code_set as placement_type
         on placement_type.code_set = 'placement_type'
@@ -62,6 +66,9 @@ select
     , postcode
     , end_date
     , change_reason
+    , postcode_entered
+    , type_entered
+    , change_reason_entered
 from ranked
 where duplicate_rank = 1
     and cla_placement_id is not null

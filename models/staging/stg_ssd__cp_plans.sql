@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_cp_plans') }}
+    select * from {{ ssd_table('ssd_cp_plans') }}
 )
 
 , cleaned as (

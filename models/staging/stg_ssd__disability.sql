@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_disability') }}
+    select * from {{ ssd_table('ssd_disability') }}
 )
 
 , code_set as (
@@ -19,6 +19,7 @@ with source as (
         cleaned.disability_id
         , cleaned.person_id
         , disability.code as disability_code
+        , cleaned.entered as code_entered
     from cleaned
     left join code_set as disability
         on disability.code_set = 'disability'
@@ -29,4 +30,5 @@ select
     disability_id
     , person_id
     , disability_code
+    , code_entered
 from coded

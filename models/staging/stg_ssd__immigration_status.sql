@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_immigration_status') }}
+    select * from {{ ssd_table('ssd_immigration_status') }}
 )
 
 , cleaned as (

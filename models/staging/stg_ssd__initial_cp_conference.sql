@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_initial_cp_conference') }}
+    select * from {{ ssd_table('ssd_initial_cp_conference') }}
 )
 
 , cleaned as (

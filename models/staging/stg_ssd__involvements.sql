@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_involvements') }}
+    select * from {{ ssd_table('ssd_involvements') }}
 )
 
 , cleaned as (

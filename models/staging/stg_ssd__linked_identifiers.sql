@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_linked_identifiers') }}
+    select * from {{ ssd_table('ssd_linked_identifiers') }}
 )
 
 , cleaned as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_permanence') }}
+    select * from {{ ssd_table('ssd_permanence') }}
 )
 
 , cleaned as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_person') }}
+    select * from {{ ssd_table('ssd_person') }}
 )
 
 , code_set as (
@@ -25,14 +25,21 @@ with source as (
     select
         cleaned.person_id
         , case when {{ is_id('cleaned.legacy_id') }} then cleaned.legacy_id end as legacy_id
+        , cleaned.legacy_id as legacy_id_entered
         , case when {{ has_only('cleaned.upn_entered', 'A-Za-z0-9', 13, 13) }} then cleaned.upn_entered end as upn
         , coalesce(unknown_reason.code, reason_in_upn.code) as upn_unknown_reason
+        , reason_in_upn.code as reason_in_upn
+        , unknown_reason.code as upn_unknown_code
+        , cleaned.upn_entered
+        , cleaned.upn_unknown_entered
         , cleaned.forename
         , cleaned.surname
         , cleaned.date_of_birth
         , cleaned.expected_date_of_birth
         , case cleaned.sex_entered when 'M' then 'M' when 'F' then 'F' else 'U' end as sex
         , ethnicity.code as ethnicity
+        , cleaned.sex_entered
+        , cleaned.ethnicity_entered
     from cleaned
     left join code_set as unknown_reason
         on unknown_reason.code_set = 'upn_unknown_reason'
@@ -74,6 +81,13 @@ select
     , expected_date_of_birth
     , sex
     , ethnicity
+    , legacy_id_entered
+    , upn_entered
+    , reason_in_upn
+    , upn_unknown_entered
+    , upn_unknown_code
+    , sex_entered
+    , ethnicity_entered
 from ranked
 where duplicate_rank = 1
     and person_id is not null

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_professionals') }}
+    select * from {{ ssd_table('ssd_professionals') }}
 )
 
 , cleaned as (

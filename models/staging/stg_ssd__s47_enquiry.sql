@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('ssd', 'ssd_s47_enquiry') }}
+    select * from {{ ssd_table('ssd_s47_enquiry') }}
 )
 
 , cleaned as (
@@ -9,13 +9,20 @@ with source as (
         , {{ trimmed('s47e_person_id') }} as person_id
         , {{ iso_date('s47e_s47_start_date') }} as start_date
         , {{ iso_date('s47e_s47_end_date') }} as end_date
-        , {{ yes_or_no(trimmed(json_value('s47e_s47_outcome_json', '$.CP_CONFERENCE_FLAG'))) }} as icpc_required
+        , {{ trimmed(json_value('s47e_s47_outcome_json', '$.CP_CONFERENCE_FLAG')) }} as icpc_required_entered
     from source
+)
+
+, flagged as (
+    select
+        cleaned.*
+        , {{ yes_or_no('cleaned.icpc_required_entered') }} as icpc_required
+    from cleaned
 )
 
 , ranked as (
     select
-        cleaned.*
+        flagged.*
         , {{ duplicate_rank(['s47_enquiry_id'], [
             'referral_id'
             , 'person_id'
@@ -23,7 +30,7 @@ with source as (
             , 'end_date'
             , 'icpc_required'
         ]) }} as duplicate_rank
-    from cleaned
+    from flagged
 )
 
 select
@@ -33,6 +40,7 @@ select
     , start_date
     , end_date
     , icpc_required
+    , icpc_required_entered
 from ranked
 where duplicate_rank = 1
     and s47_enquiry_id is not null

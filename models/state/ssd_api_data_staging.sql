@@ -20,6 +20,11 @@ with payload as (
     select * from {{ ref('payload_delta') }}
 )
 
+-- empty unless csc_on_breach says hold
+, preflight_hold as (
+    select * from {{ ref('preflight_hold') }}
+)
+
 {% if state_exists() %}
 , state as (
     select * from {{ this }}
@@ -48,6 +53,7 @@ with payload as (
         , state.inflight_payload
         , state.inflight_batch_id
         , state.submission_timestamp
+        , state.api_response as former_response
         , case
             when state.person_id is null then 'new'
             when payload.person_id is null and (
@@ -83,51 +89,72 @@ with payload as (
     from child
 )
 
+, weighed as (
+    select
+        wanted.*
+        -- csc-submit holds the child as it is
+        , case
+            when lower(wanted.former_submission_status) = 'held'
+                and wanted.former_hash = wanted.current_hash
+                and coalesce(wanted.former_response, '') not like '{{ held_by_preflight() }}%' then 1
+            else 0
+        end as is_held_otherwise
+    from wanted
+)
+
 , decided as (
     select
-        wanted.person_id
-        , wanted.legacy_id
-        , wanted.wanted_payload as json_payload
-        , wanted.current_hash
+        weighed.person_id
+        , weighed.legacy_id
+        , weighed.wanted_payload as json_payload
+        , weighed.current_hash
         , payload_delta.partial_json_payload
         , payload_delta.partial_hash
         , payload_delta.full_json_payload
-        , wanted.row_state
-        , wanted.inflight_batch_id
-        , wanted.submission_timestamp
+        , weighed.row_state
+        , weighed.inflight_batch_id
+        , weighed.submission_timestamp
         , case
-            when wanted.inflight_payload is not null then 'sending'
-            when wanted.row_state = 'unchanged' then 'sent'
-            when lower(wanted.former_submission_status) in ('error', 'held') and wanted.former_hash = wanted.current_hash
-                then lower(wanted.former_submission_status)
+            when weighed.inflight_payload is not null then 'sending'
+            when weighed.row_state = 'unchanged' then 'sent'
+            when weighed.is_held_otherwise = 1 then 'held'
+            when preflight_hold.reason is not null and weighed.row_state in ('new', 'updated') then 'held'
+            when lower(weighed.former_submission_status) = 'error' and weighed.former_hash = weighed.current_hash then 'error'
             else 'pending'
         end as submission_status
         , case
-            when wanted.known_person_id is null then 1
-            when wanted.former_hash is null or wanted.former_hash <> wanted.current_hash then 1
-            when wanted.former_partial_hash <> payload_delta.partial_hash then 1
-            when wanted.former_partial_hash is null and payload_delta.partial_hash is not null then 1
-            when wanted.former_partial_hash is not null and payload_delta.partial_hash is null then 1
+            when weighed.inflight_payload is null and weighed.row_state in ('new', 'updated') and weighed.is_held_otherwise = 0
+                then preflight_hold.reason
+        end as hold_reason
+        , weighed.former_response
+        , case
+            when weighed.known_person_id is null then 1
+            when weighed.former_hash is null or weighed.former_hash <> weighed.current_hash then 1
+            when weighed.former_partial_hash <> payload_delta.partial_hash then 1
+            when weighed.former_partial_hash is null and payload_delta.partial_hash is not null then 1
+            when weighed.former_partial_hash is not null and payload_delta.partial_hash is null then 1
             {%- if volatile_blocks() %}
             -- what is still to be sent goes under the ids of today
-            when wanted.row_state <> 'unchanged' and {{ exact('wanted.former_json_payload') }} <> wanted.wanted_payload then 1
+            when weighed.row_state <> 'unchanged' and {{ exact('weighed.former_json_payload') }} <> weighed.wanted_payload then 1
             {%- endif %}
             else 0
         end as is_rebuilt
-        , wanted.former_row_state
-        , wanted.former_submission_status
-    from wanted
+        , weighed.former_row_state
+        , weighed.former_submission_status
+    from weighed
+    left join preflight_hold
+        on preflight_hold.person_id = weighed.person_id
     -- only what was worked out from the row as it is
     left join payload_delta
-        on payload_delta.person_id = wanted.person_id
-        and wanted.is_behind = 1
-        and (payload_delta.submission_timestamp = wanted.submission_timestamp
-            or (payload_delta.submission_timestamp is null and wanted.submission_timestamp is null))
-        and (payload_delta.inflight_batch_id = wanted.inflight_batch_id
-            or (payload_delta.inflight_batch_id is null and wanted.inflight_batch_id is null))
+        on payload_delta.person_id = weighed.person_id
+        and weighed.is_behind = 1
+        and (payload_delta.submission_timestamp = weighed.submission_timestamp
+            or (payload_delta.submission_timestamp is null and weighed.submission_timestamp is null))
+        and (payload_delta.inflight_batch_id = weighed.inflight_batch_id
+            or (payload_delta.inflight_batch_id is null and weighed.inflight_batch_id is null))
     {%- if payload_mode() == 'delta' %}
     -- what csc-submit wrote since then leaves the row to the next run
-    where wanted.is_behind = 0
+    where weighed.is_behind = 0
         or payload_delta.person_id is not null
     {%- endif %}
 )
@@ -149,7 +176,7 @@ select
     , cast(decided.row_state as {{ text_type(20) }}) as row_state
     , cast(decided.submission_status as {{ text_type(20) }}) as submission_status
     , cast(decided.submission_timestamp as {{ timestamp_type() }}) as submission_timestamp
-    , cast(null as {{ text_type() }}) as api_response
+    , cast(decided.hold_reason as {{ text_type() }}) as api_response
     , cast(0 as int) as error_count
     , {{ now_utc() }} as last_updated
     , cast(decided.partial_hash as {{ hash_type() }}) as partial_hash
@@ -159,3 +186,4 @@ from decided
 where decided.is_rebuilt = 1
     or coalesce(decided.former_row_state, '') <> decided.row_state
     or coalesce(decided.former_submission_status, '') <> decided.submission_status
+    or decided.hold_reason <> coalesce(decided.former_response, '')

@@ -35,8 +35,8 @@ _LIVES = (
 )
 
 
-def invented_children(
-    children: int, seed: int | str, run_date: date, first: int = 1, workers: int = 0
+def invented_children(  # noqa: PLR0913 - what a draw depends on
+    children: int, seed: int | str, run_date: date, first: int = 1, workers: int = 0, *, clean: bool = False
 ) -> Iterator[Record]:
     """Yield the SSD records of that many invented children, a child at a time.
 
@@ -45,13 +45,16 @@ def invented_children(
     every block of the payload and every code of every code set occurs. A few per cent of the records are spoiled
     (see dirt), and one child in 300 has a person id that the receiver refuses.
 
-    Children who join others are numbered from `first`; so many `workers` are known already.
+    Children who join others are numbered from `first`; so many `workers` are known already. With `clean`, nothing is
+    spoiled and no id is refused.
     """
-    return soiled(_Inventor(seed, run_date, workers).records(first, children), seed)
+    records = _Inventor(seed, run_date, workers, clean=clean).records(first, children)
+    return records if clean else soiled(records, seed)
 
 
 class _Inventor:
-    def __init__(self, seed: int | str, run_date: date, workers: int) -> None:
+    def __init__(self, seed: int | str, run_date: date, workers: int, *, clean: bool) -> None:
+        self._clean = clean
         self._draw = Draw(seed)
         self._today = run_date
         self._window_start = window_start(run_date)
@@ -85,7 +88,7 @@ class _Inventor:
         draw, today = self._draw, self._today
         life = self._lives.deal()
         person_id = f"C{number:07d}"
-        if number % _CHILDREN_A_BAD_ID == _BAD_ID_OFFSET:
+        if not self._clean and number % _CHILDREN_A_BAD_ID == _BAD_ID_OFFSET:
             life = "in need"
             odd = number // _CHILDREN_A_BAD_ID % 2
             person_id = f"{person_id}-moved-from-the-former-case-system" if odd else f"C {number:07d}"

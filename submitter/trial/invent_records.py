@@ -72,8 +72,14 @@ class Span:
 
 
 def upn(draw: Draw, number: int) -> str:
-    """Return a unique pupil number for the child of that number."""
-    return f"{draw.pick(_UPN_LETTERS)}999{number:07d}{draw.below(100):02d}"
+    """Return a unique pupil number, with its check letter, for the child of that number."""
+    digits = f"999{number:07d}{draw.below(100):02d}"
+    return upn_check_letter(digits) + digits
+
+
+def upn_check_letter(digits: str) -> str:
+    """Return the letter before the 12 digits of a UPN: the sum of each times its place, from 2 on, modulo 23."""
+    return _UPN_LETTERS[sum(place * int(digit) for place, digit in enumerate(digits, 2)) % len(_UPN_LETTERS)]
 
 
 def postcode(draw: Draw) -> str:
@@ -162,13 +168,14 @@ class RecordMaker:
         """Return an immigration status, which ends at 18 or not at all."""
         draw = self._draw
         start = draw.day(self._today - timedelta(1500), self._today)
+        adult = child.birthday(18)
         return Record(
             "ssd_immigration_status",
             {
                 "immi_immigration_status_id": child.new_id("IM"),
                 "immi_person_id": child.person_id,
                 "immi_immigration_status_start_date": start,
-                "immi_immigration_status_end_date": child.birthday(18) if draw.chance(0.6) else None,
+                "immi_immigration_status_end_date": adult if draw.chance(0.6) and adult > start else None,
                 "immi_immigration_status": status,
             },
         )
@@ -284,7 +291,8 @@ class RecordMaker:
             },
         )
         if span.end is not None:
-            factors = [self._codes["assessment_factor"].deal() for _ in range(draw.below(6))]
+            dealt = [self._codes["assessment_factor"].deal() for _ in range(draw.below(6))]
+            factors = list(dict.fromkeys(dealt))
             yield Record(
                 "ssd_assessment_factors",
                 {

@@ -25,6 +25,7 @@ def road(tmp_path: Path) -> Road:
         "create table csc.payload as select 'p1' as person_id, 'L1' as legacy_id, '{}' as json_payload, "
         "unhex(sha256('{}')) as payload_hash"
     )
+    made.execute("create table csc.preflight_hold (person_id varchar, reason varchar)")
     made.dbt("run", *STATE_MODELS)
     return made
 

@@ -29,20 +29,22 @@ STATE_MODELS = ("--select", "path:models/delta", "path:models/state")
 
 @dataclass(frozen=True)
 class Night:
-    """One night of one child: its payload, the row that dbt makes of it, and what the submitter then does."""
+    """One night of one child: its payload, the row that dbt makes of it, what the submitter then does, its breach."""
 
     payload: str | None
     row: str | None
     then: str = ""
+    breaks: bool = False
 
 
 def story(*nights: str) -> list[Night]:
-    """Read lines such as 'A: new pending, accept'; '-' is no payload, 'no row' none in the state."""
+    """Read lines such as 'A: new pending, accept'; '-' is no payload, 'no row' none in the state, '!' a breach."""
     read = []
     for night in nights:
         payload, _, rest = night.partition(": ")
         row, _, then = rest.partition(", ")
-        read.append(Night(GONE if payload == "-" else payload, GONE if row == "no row" else row, then))
+        named = GONE if payload == "-" else payload.rstrip("!")
+        read.append(Night(named, GONE if row == "no row" else row, then, payload.endswith("!")))
     return read
 
 
@@ -69,6 +71,22 @@ STORIES = {
     ),
     "held until it changes": story(
         "A: new pending, hold", "A: new held", "B: new pending, accept", "B: unchanged sent"
+    ),
+    "breaks a rule of preflight until it is mended": story(
+        "A!: new held", "A!: new held", "A: new pending, accept", "A: unchanged sent"
+    ),
+    "breaks a rule when known, and leaves": story(
+        "A: new pending, accept", "B!: updated held", "-: deleted pending, accept", "-: deleted sent"
+    ),
+    "breaks a rule while in flight, then rejected": story(
+        "A: new pending, post", "A!: new sending, rejected", "A!: new held", "A: new pending"
+    ),
+    "breaks a rule when nothing is to be sent": story(
+        "A: new pending, accept", "A!: unchanged sent", "B!: updated held", "A!: unchanged sent"
+    ),
+    "held, then breaks a rule as well": story("A: new pending, hold", "A!: new held", "A: new held", "B!: new held"),
+    "rejected, then breaks a rule": story(
+        "A: new pending, reject", "A!: new held", "A: new pending, reject", "A: new error"
     ),
     "cut off, changed, then found accepted": story(
         "A: new pending, post", "B: new sending, accepted", "B: updated pending, accept", "B: unchanged sent"
@@ -155,6 +173,7 @@ STORIES = {
     ),
 }
 NIGHTS = 4
+HELD_OTHERWISE = {("held, then breaks a rule as well", "A")}
 
 
 @dataclass
@@ -167,8 +186,8 @@ class Authority:
     built: dict[str, str] = field(default_factory=dict)  # the whole payload of what was posted
     receiver: ChildStore = field(default_factory=ChildStore)
 
-    def build(self, payloads: dict[str, str], *arguments: str) -> None:
-        """Put these payloads where the state model finds them, and run it."""
+    def build(self, payloads: dict[str, str], breaking: set[str], *arguments: str) -> None:
+        """Put these payloads, and who breaks a rule, where the state model finds them, and run it."""
         with duckdb.connect(str(self.road.database)) as connection:
             connection.execute("create schema if not exists csc")
             connection.execute(
@@ -178,6 +197,11 @@ class Authority:
             connection.executemany(
                 "insert into csc.payload values ($1, 'L' || $1, $2, unhex(sha256($2)))",
                 [[person_id, text] for person_id, text in payloads.items()],
+            )
+            connection.execute("create or replace table csc.preflight_hold (person_id varchar, reason varchar)")
+            connection.executemany(
+                "insert into csc.preflight_hold values (?, 'breaks preflight rules: x')",
+                [[person_id] for person_id in sorted(breaking)],
             )
         self.road.dbt("run", *STATE_MODELS, *arguments)
 
@@ -270,7 +294,8 @@ def test_the_state_over_many_nights(authority: Authority) -> None:
         tonight = {name: nights[night] for name, nights in STORIES.items()}
         payloads = {name: text_of(name, each.payload) for name, each in tonight.items() if each.payload is not None}
         before = authority.rows() if night else {}
-        authority.build(payloads)
+        breaking = {name for name, each in tonight.items() if each.breaks}
+        authority.build(payloads, breaking)
         rows = authority.rows()
 
         told = {name: f"{row['row_state']} {row['submission_status']}" for name, row in rows.items()}
@@ -285,6 +310,9 @@ def test_the_state_over_many_nights(authority: Authority) -> None:
             assert row["previous_json_payload"] == authority.held.get(name), name
             assert row["inflight_payload"] == authority.posted.get(name), name
             assert row["legacy_id"] == f"L{name}"
+            said_so = (row["api_response"] or "").startswith("breaks preflight rules: ")
+            by_preflight = name in breaking and (name, tonight[name].payload) not in HELD_OTHERWISE
+            assert said_so is (row["submission_status"] == "held" and by_preflight), name
             was = before.get(name, row)
             untouched = ("previous_hash", "inflight_full_payload", "inflight_hash", "inflight_batch_id", "error_count")
             assert [row[column] for column in untouched] == [was[column] for column in untouched], name
@@ -295,6 +323,6 @@ def test_the_state_over_many_nights(authority: Authority) -> None:
         if night == NIGHTS - 2:  # everything is under way: a second run changes nothing, and nothing is rebuilt
             dumped = authority.dump()
             assert all(dumped)
-            authority.build(payloads, "--full-refresh")
+            authority.build(payloads, breaking, "--full-refresh")
             assert authority.dump() == dumped
         authority.act({name: each.then for name, each in tonight.items() if each.then})
