@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LOGIN_SECONDS = 30
 # How long to wait before each further try of a transaction; a failover takes most of a minute.
 _WAITS_SECONDS = (0.2, 1, 5, 15, 30)
+# A run that has just ended may hold the lock for a moment more; one that goes on holds it for minutes.
+_LOCK_SECONDS_AT_START = 2
 # The server needs time to notice that the session which held the lock has lost its connection.
 _LOCK_SECONDS_AFTER_A_LOSS = 60
 
@@ -70,7 +72,7 @@ class SqlServerConnection:
         parts = with_driver(target.parts, pyodbc.drivers())
         self._connection_string = text_of({"APP": f"csc-submit {__version__}", **parts})
         try:
-            self._open(lock_seconds=0)
+            self._open(_LOCK_SECONDS_AT_START)
         except pyodbc.Error as error:
             raise self._reason(error) from error
 

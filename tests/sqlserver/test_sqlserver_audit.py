@@ -57,6 +57,8 @@ def reader(empty: LiveDatabase) -> Iterator[Login]:
     for table in ("ssd_api_data_staging", *TRAIL):
         empty.execute(f"grant select on csc.{table} to {login.user}")
     yield login
+    for table in ("ssd_api_data_staging", *TRAIL):
+        empty.execute(f"revoke select on csc.{table} from {login.user}")  # Babelfish drops nobody who has rights
     empty.execute(f"drop user {login.user}")
     empty.execute(f"drop login {login.user}")
 
@@ -98,7 +100,8 @@ def test_a_reader_sees_what_a_run_did_even_while_another_holds_the_lock(
         # None: a server that cannot tell without taking it
         assert told["lock_held"] in {True, None}
     assert (told["sent_unchanged"], told["rejected"]["children"], told["pending"]["children"]) == (1, 1, 0)
-    assert told["rejected"]["bytes"] == len(child("b", sex="wrong"))
+    # Babelfish keeps a byte a character where SQL Server keeps two
+    assert told["rejected"]["bytes"] == len(child("b", sex="wrong")) // (2 if empty.is_babelfish else 1)
     run = told["last_run"]
     assert (run["accepted"], run["rejected"], run["unknown"], run["exit_code"]) == (1, 1, 0, 1)
     assert json.loads(asked(empty, "status", "--json", login=reader))["is_running"] is False
