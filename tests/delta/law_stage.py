@@ -89,7 +89,17 @@ class Law:
             difference = self._differs(person_id, payloads.get(person_id))
             if difference:
                 problems.setdefault(at, f"at the end {difference}")
+        for person_id in self._changed_by_a_second_build(children):
+            problems.setdefault(number_of[person_id], "at the end a second dbt run changes the row")
         return problems
+
+    def _changed_by_a_second_build(self, children: Sequence[Child]) -> set[str]:
+        """Build twice and return whose row of the state is another one, in any column, after the second time."""
+        everything = f"select person_id, * from {STATE}"
+        self._build(children)
+        first = set(self.engine.rows(everything))
+        self._build(children)
+        return {row[0] for row in first ^ set(self.engine.rows(everything))}
 
     def _differs(self, person_id: str, payload: str | None) -> str | None:
         wanted = in_order_of_ids(json.loads(payload)) if payload else None
