@@ -1,0 +1,137 @@
+"""A small state in DuckDB, a delivery in this process against the faulty receiver, and what must be true afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from submit_stage import State, digest, payload
+
+from submitter.dbt_profile import DuckDbTarget
+from submitter.delivery import Delivery
+from submitter.duckdb_connection import DuckDbConnection
+from submitter.endpoint import Endpoint
+from submitter.errors import SubmitError
+from submitter.settings import Settings, load_settings
+from submitter.stopping import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fault_receiver import FaultyReceiver
+
+    from submitter.connection import Connection
+
+CHILDREN = 10
+STATE = "csc.ssd_api_data_staging"
+
+
+def settings_for(base_url: str, **changes: object) -> Settings:
+    """Settings that are quick to lose patience."""
+    given = {
+        "api_endpoint": base_url,
+        "token_endpoint": f"{base_url}/token",
+        "la_code": "999",
+        "client_id": "client",
+        "client_secret": "Planted-Secret",
+        "scope": "scope",
+        "supplier_key": "Planted-Key",
+        "batch_size": 2,
+        "csc_workers": 3,
+        "csc_max_attempts": 2,
+        "csc_backoff_seconds": 0,
+        "csc_connect_timeout_seconds": 2,
+        "csc_read_timeout_seconds": 0.5,
+    }
+    return load_settings(Settings, None, **{**given, **changes})
+
+
+def same(connection: Connection) -> Connection:
+    return connection
+
+
+@dataclass
+class Stage:
+    """One database and its receiver."""
+
+    state: State
+    receiver: FaultyReceiver
+
+    @property
+    def target(self) -> DuckDbTarget:
+        return DuckDbTarget(self.state.path, "csc")
+
+    def run(
+        self, wrapped: Callable[[Connection], Connection] = same, stop: Stop | None = None, **changes: object
+    ) -> tuple[int, str]:
+        """Deliver as the command does; return the exit code and all that was said."""
+        settings = settings_for(self.receiver.base_url, **changes)
+        console = Console(record=True, file=io.StringIO(), width=500)
+        stop = stop or Stop(settings.csc_max_minutes)
+        try:
+            with closing(DuckDbConnection(self.state.path, "200MB")) as connection:
+                delivery = Delivery(
+                    console, settings, self.target, wrapped(connection), stop, lambda: Endpoint(settings)
+                )
+                code = int(delivery.carry_out())
+                return code, console.export_text()
+        except SubmitError as error:
+            return int(error.exit_code), f"{console.export_text()}\n{error}"
+
+    def rebuild(self, person_id: str, text: str) -> None:
+        """Do what dbt does when a child has changed."""
+        self.state.execute(
+            f"update {STATE} set json_payload = ?, current_hash = ?, row_state = 'updated', submission_status = "
+            "case when inflight_payload is not null then 'sending' else 'pending' end where person_id = ?",
+            [text, digest(text), person_id],
+        )
+
+    def claims(self) -> None:
+        """Nothing is said to be accepted that the receiver does not hold, and no child is between two states."""
+        for person_id, accepted, status, flying in self.state.execute(
+            f"select person_id, previous_json_payload, submission_status, inflight_payload from {STATE}"
+        ):
+            assert (flying is not None) == (status == "sending"), (person_id, status)
+            assert status in {"pending", "sending", "sent", "error"}
+            if accepted is not None and flying is None:
+                assert self.receiver.held.get(person_id) == json.loads(accepted), person_id
+            if status == "sent":
+                assert accepted is not None
+
+    def lines_are_closed(self) -> None:
+        open_lines = self.state.execute("select * from csc.submission_run where finished_at is null")
+        assert open_lines == []
+
+    def truth(self) -> None:
+        """The receiver holds exactly the current payloads, and the state says so."""
+        rows = self.state.execute(
+            f"select person_id, json_payload, previous_json_payload, submission_status from {STATE}"
+        )
+        assert len(rows) == CHILDREN
+        assert self.receiver.held == {person_id: json.loads(text) for person_id, text, _, _ in rows}
+        assert all(text == accepted and status == "sent" for _, text, accepted, status in rows)
+
+
+def made(folder: Path) -> State:
+    """A state of children that were never sent, one of them rejected before."""
+    state = State(folder / "template.duckdb")
+    state.create()
+    state.put_many(CHILDREN)
+    state.execute(f"update {STATE} set submission_status = 'error', error_count = 1 where person_id = '00004'")
+    return state
+
+
+def copied(template: State, folder: Path) -> State:
+    path = folder / "children.duckdb"
+    shutil.copy(template.path, path)
+    return State(path)
+
+
+def newer(person_id: str) -> str:
+    return payload(person_id, ethnicity="WBRI")
