@@ -8,6 +8,8 @@ import pytest
 from fault_receiver import faulty_receiver
 from fault_stage import Stage, copied, made
 
+from submitter.dbt_profile import DuckDbTarget
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -23,4 +25,5 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> State:
 @pytest.fixture
 def stage(template: State, tmp_path: Path) -> Iterator[Stage]:
     with faulty_receiver() as receiver:
-        yield Stage(copied(template, tmp_path), receiver)
+        state = copied(template, tmp_path)
+        yield Stage(DuckDbTarget(state.path, "csc"), state.execute, receiver)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fault_receiver import Fault, TokenFault
-from fault_stage import STATE, newer
+from fault_stage import newer
 
 if TYPE_CHECKING:
     from fault_stage import Stage
@@ -86,36 +86,32 @@ def test_after_a_fault_on_a_replay_too(stage: Stage, what: str) -> None:
     stage.receiver.faults = [Fault(takes=number % 2 == 0, cut="unanswered") for number in range(3)]
     assert stage.run(csc_max_attempts=1)[0] == 5
     stage.rebuild("00001", newer("00001"))
-    flying = {
-        row[0] for row in stage.state.execute(f"select person_id from {STATE} where inflight_payload is not null")
-    }
+    flying = stage.children("inflight_payload is not null")
     assert flying
     stage.receiver.faults = list(FAULTS[what])
     stage.run()
     stage.claims()
     # what was refused may be what the receiver holds
-    for person_id, status, doubted in stage.state.execute(
-        f"select person_id, submission_status, doubted_payloads from {STATE} where submission_status = 'error'"
-    ):
-        assert person_id not in flying or doubted is not None, (person_id, status)
+    refused = stage.children("submission_status = 'error'") & flying
+    assert refused <= stage.children("doubted_payloads is not null")
     stage.receiver.faults.clear()
     assert stage.run()[0] == 0
     stage.truth()
-    assert stage.state.execute(f"select count(*) from {STATE} where doubted_payloads is not null") == [(0,)]
+    assert stage.children("doubted_payloads is not null") == set()
 
 
 @pytest.mark.parametrize("what", TOKEN_FAULTS)
 def test_the_token_endpoint_fails(stage: Stage, what: str) -> None:
     stage.receiver.token_faults = list(TOKEN_FAULTS[what])
     stage.receiver.token_seconds = 30  # a new one for each request
-    before = stage.state.rows()
+    before = stage.rows()
     code, said = stage.run()
     assert code in {4, 5}, said
     assert "oken endpoint" in said
     if what == "nonsense after a while":
         stage.claims()
     else:
-        assert stage.state.rows() == before
+        assert stage.rows() == before
         assert stage.receiver.posted == []
     stage.lines_are_closed()
     stage.receiver.token_faults.clear()
@@ -124,10 +120,10 @@ def test_the_token_endpoint_fails(stage: Stage, what: str) -> None:
 
 
 def test_nothing_listens(stage: Stage) -> None:
-    before = stage.state.rows()
+    before = stage.rows()
     code, said = stage.run(api_endpoint="http://127.0.0.1:9")
     assert (code, "cannot be reached" in said) == (5, True)
-    assert stage.state.rows() == before
+    assert stage.rows() == before
     assert stage.run()[0] == 0
     stage.truth()
 
@@ -137,7 +133,7 @@ def test_what_has_no_way_through_costs_the_others_nothing(stage: Stage) -> None:
     code, said = stage.run(csc_workers=1)
     assert code == 5
     assert "answers 429 again and again" in said
-    statuses = list(stage.state.statuses().values())
+    statuses = stage.statuses()
     assert (statuses.count("pending"), statuses.count("sent")) == (2, 8)
     assert stage.run()[0] == 0
     stage.truth()
@@ -154,7 +150,7 @@ def test_the_rejected_go_last_when_all_others_are_settled(stage: Stage) -> None:
     stage.receiver.faults = [Fault(seconds=0.3)] * 2
     assert stage.run()[0] == 0
     assert stage.receiver.posted[-1] == ["00004"]
-    (others,), (last,) = stage.state.execute(
+    (others,), (last,) = stage.execute(
         "select max(occurred_at) from csc.submission_event where person_id <> '00004' union all "
         "select min(occurred_at) from csc.submission_event where person_id = '00004'"
     )

@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fault_receiver import Fault
 from rich.console import Console
 from submit_stage import State, digest, payload
 
-from submitter.dbt_profile import DuckDbTarget
+from submitter.connection import opened
 from submitter.delivery import Delivery
-from submitter.duckdb_connection import DuckDbConnection
 from submitter.endpoint import Endpoint
 from submitter.errors import SubmitError
 from submitter.settings import Settings, load_settings
+from submitter.state import lock_name
 from submitter.stopping import Stop
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fault_receiver import FaultyReceiver
 
     from submitter.connection import Connection
+    from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
 
 CHILDREN = 10
 STATE = "csc.ssd_api_data_staging"
@@ -58,14 +59,20 @@ def same(connection: Connection) -> Connection:
 
 @dataclass
 class Stage:
-    """One database and its receiver."""
+    """One database, whichever engine, and its receiver. `execute` opens it for one statement."""
 
-    state: State
+    target: DuckDbTarget | SqlServerTarget
+    execute: Callable[..., list[tuple[Any, ...]]]
     receiver: FaultyReceiver
 
-    @property
-    def target(self) -> DuckDbTarget:
-        return DuckDbTarget(self.state.path, "csc")
+    def rows(self) -> list[tuple[Any, ...]]:
+        return self.execute(f"select * from {STATE} order by person_id")
+
+    def statuses(self) -> list[str]:
+        return [row[0] for row in self.execute(f"select submission_status from {STATE} order by person_id")]
+
+    def children(self, condition: str) -> set[str]:
+        return {row[0] for row in self.execute(f"select person_id from {STATE} where {condition}")}
 
     def run(
         self, wrapped: Callable[[Connection], Connection] = same, stop: Stop | None = None, **changes: object
@@ -75,7 +82,7 @@ class Stage:
         console = Console(record=True, file=io.StringIO(), width=500)
         stop = stop or Stop(settings.csc_max_minutes)
         try:
-            with closing(DuckDbConnection(self.state.path, "200MB")) as connection:
+            with opened(self.target, lock_name("csc", settings.table_name), "200MB") as connection:
                 delivery = Delivery(
                     console, settings, self.target, wrapped(connection), stop, lambda: Endpoint(settings)
                 )
@@ -86,7 +93,7 @@ class Stage:
 
     def rebuild(self, person_id: str, text: str) -> None:
         """Do what dbt does when a child has changed."""
-        self.state.execute(
+        self.execute(
             f"update {STATE} set json_payload = ?, current_hash = ?, row_state = 'updated', submission_status = "
             "case when inflight_payload is not null then 'sending' else 'pending' end where person_id = ?",
             [text, digest(text), person_id],
@@ -94,7 +101,7 @@ class Stage:
 
     def claims(self) -> None:
         """Nothing is said to be accepted that the receiver does not hold, and no child is between two states."""
-        for person_id, accepted, status, flying in self.state.execute(
+        for person_id, accepted, status, flying in self.execute(
             f"select person_id, previous_json_payload, submission_status, inflight_payload from {STATE}"
         ):
             assert (flying is not None) == (status == "sending"), (person_id, status)
@@ -105,14 +112,12 @@ class Stage:
                 assert accepted is not None
 
     def lines_are_closed(self) -> None:
-        open_lines = self.state.execute("select * from csc.submission_run where finished_at is null")
+        open_lines = self.execute("select * from csc.submission_run where finished_at is null")
         assert open_lines == []
 
     def truth(self) -> None:
         """The receiver holds exactly the current payloads, and the state says so."""
-        rows = self.state.execute(
-            f"select person_id, json_payload, previous_json_payload, submission_status from {STATE}"
-        )
+        rows = self.execute(f"select person_id, json_payload, previous_json_payload, submission_status from {STATE}")
         assert len(rows) == CHILDREN
         assert self.receiver.held == {person_id: json.loads(text) for person_id, text, _, _ in rows}
         assert all(text == accepted and status == "sent" for _, text, accepted, status in rows)
@@ -135,3 +140,13 @@ def copied(template: State, folder: Path) -> State:
 
 def newer(person_id: str) -> str:
     return payload(person_id, ethnicity="WBRI")
+
+
+def interrupted(stage: Stage) -> None:
+    """Leave some children in flight, as taken or not as it comes, and have dbt change most of the children."""
+    stage.receiver.faults = [Fault(takes=False, cut="unanswered"), Fault(cut="unanswered")]
+    assert stage.run(csc_max_attempts=1)[0] == 5
+    stage.receiver.faults.clear()
+    assert "sending" in stage.statuses()
+    for person_id in ("00001", "00005", "00006", "00007", "00008", "00009"):
+        stage.rebuild(person_id, newer(person_id))
