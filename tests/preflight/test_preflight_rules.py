@@ -11,6 +11,7 @@ import pytest
 from planted import MAX_PAYLOAD_BYTES, PLANTS, RUN_DATE, planted
 from road_stage import Road
 
+from submitter.project_files import project_root
 from submitter.trial.invent import clean_children
 
 if TYPE_CHECKING:
@@ -95,3 +96,13 @@ def test_clean_children_break_nothing(tmp_path: Path) -> None:
     assert road.execute("select rule_name, record_id from csc.preflight_issue") == []
     assert road.execute("select count(*) > 200 from csc.payload") == [(True,)]
     assert "WARN=0 ERROR=0" in said
+
+
+def test_the_documentation_lists_every_rule(built: Road) -> None:
+    text = (project_root() / "docs" / "preflight.md").read_text(encoding="utf-8")
+    for rule, severity, problem, consequence in built.execute(
+        "select rule_name, severity, problem, consequence from csc.preflight_rule"
+    ):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| `{rule}` |")]
+        assert f"| {severity} |" in line, rule
+        assert line.endswith(f"| {problem} | {consequence} |"), rule
