@@ -5,6 +5,7 @@
 Each step is a process of its own. Prints seconds and peak memory beside their targets, and each as a ratio of its
 target (below 1 is inside it). Then 1 % of the children whom the receiver holds change, and what the models in
 models/delta took in the second build is printed as a ratio of the first build, with the number of payloads taken apart.
+Preflight's models and tests are printed beside half of what all other models take.
 The stand-in receiver runs in this process and does not count. Works on Linux and macOS, which tell a process's peak.
 """
 
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -84,6 +85,12 @@ def line(what: str, value: float, unit: str, target: float) -> None:
     )
 
 
+def seconds_of_nodes(folder: Path) -> dict[str, float]:
+    """Return what each model and test of the last dbt command took, by its unique id."""
+    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    return {result["unique_id"]: result["execution_time"] for result in results}
+
+
 def change_children(database: Path) -> int:
     """Change every hundredth child whom the receiver holds, each in the child's details and in its episodes."""
     # ids are compared as the staging models read them
@@ -102,16 +109,11 @@ def change_children(database: Path) -> int:
         return count(connection, "select count(*) from chosen")
 
 
-def seconds_of_models(folder: Path) -> dict[str, float]:
-    """Return what each model took in the last dbt run, by name."""
-    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
-    return {each["unique_id"].rpartition(".")[2]: each["execution_time"] for each in results}
-
-
 def show_delta(folder: Path, database: Path, changed: int, first_build: Measured) -> None:
     """Print what the delta part of the last dbt run took and what it took apart."""
-    seconds = seconds_of_models(folder)
-    delta = sum(seconds[model] for model in DELTA_MODELS)
+    nodes = seconds_of_nodes(folder)
+    seconds = {model: nodes[f"model.csc_submit.{model}"] for model in DELTA_MODELS}
+    delta = sum(seconds.values())
     for model in DELTA_MODELS:
         print(f"  {model:<26}{seconds[model]:>10,.1f} s")
     print(
@@ -126,6 +128,20 @@ def show_delta(folder: Path, database: Path, changed: int, first_build: Measured
         ).fetchall()[0]
     print(f"{taken_apart:,} payloads taken apart, {changed:,} children changed: ratio {taken_apart / changed:.3f}")
     print(f"{carried:,} bytes go out instead of {whole:,}: ratio {carried / whole:.3f}", flush=True)
+
+
+def preflight_line(folder: Path, today: date) -> None:
+    """Print what preflight adds to a build that has just ended: its models, then its tests in a dbt of their own."""
+    models = {name: seconds for name, seconds in seconds_of_nodes(folder).items() if name.startswith("model.")}
+    preflight = sum(seconds for name, seconds in models.items() if ".preflight_" in name)
+    others = sum(models.values()) - preflight
+    # the tests warn, and a warning is no failure
+    measured(
+        dbt_command(folder, today, "test", "--select=preflight_issue,test_name:no_breach_of"), dict(os.environ), (0,)
+    )
+    tests = sum(seconds_of_nodes(folder).values())
+    print(f"preflight: models {preflight:.1f} s, tests {tests:.1f} s; all other models {others:.1f} s", flush=True)
+    line("preflight, models and tests", preflight + tests, "s", others / 2)
 
 
 def main() -> None:
@@ -148,6 +164,7 @@ def main() -> None:
         build = measured(dbt_command(folder, today, *models_only), dict(os.environ), (0,))
         line("dbt build (models only)", build.seconds, "s", BUILD_SECONDS)
         line("dbt build, peak memory", build.megabytes, "MB", BUILD_MEGABYTES)
+        preflight_line(folder, today)
 
         config = ReceiverConfig()
         with serve(config) as receiver:

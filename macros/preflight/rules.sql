@@ -118,3 +118,9 @@
     {%- endfor -%}
     {{- return(severities) -}}
 {% endmacro %}
+
+
+{# Texts as SQL literals, one after the other. #}
+{% macro text_literals(texts) -%}
+    '{{ texts | map('replace', "'", "''") | join("', '") }}'
+{%- endmacro %}

@@ -14,15 +14,8 @@ with named as (
     from (
         values
         {%- for rule in preflight_rules() %}
-        {{ ', ' if not loop.first }}(
-            '{{ rule.rule }}'
-            , '{{ severities[rule.rule] }}'
-            , '{{ rule.attribute }}'
-            , '{{ rule.ssd_table }}'
-            , '{{ rule.ssd_column }}'
-            , '{{ rule.problem | replace("'", "''") }}'
-            , '{{ rule.consequence | replace("'", "''") }}'
-        )
+        {%- do rule.update({'severity': severities[rule.rule]}) %}
+        {{ ', ' if not loop.first }}({{ text_literals(rule.values()) }})
         {%- endfor %}
     ) as rules (rule_name, severity, attribute, ssd_table, ssd_column, problem, consequence)
 )

@@ -29,10 +29,10 @@ with preflight_rule as (
             partition by issue.rule_name
             order by
                 issue.is_in_cohort desc
-                , {{ binary_order('issue.person_id') }}
+                , {{ binary_order('issue.person_id') }} asc
                 , issue.ssd_table
                 , issue.ssd_column
-                , {{ binary_order('issue.record_id') }}
+                , {{ binary_order('issue.record_id') }} asc
         ) as position
     from issue
 )
@@ -49,7 +49,7 @@ select
             end
             , coalesce(counted.children_in_cohort, 0) desc
             , coalesce(counted.breaches, 0) desc
-            , {{ binary_order('preflight_rule.rule_name') }}
+            , {{ binary_order('preflight_rule.rule_name') }} asc
     ) as position
     , preflight_rule.severity
     , preflight_rule.rule_name

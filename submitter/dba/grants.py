@@ -62,9 +62,14 @@ def grants(  # noqa: PLR0913 - a name each
         "GO",
         "",
         "-- The builder (dbt, or the procedure csc_refresh) makes tables and views, which it can in its own schema",
-        "-- only, and reads the SSD tables that the models read, and no other.",
+        "-- only, and reads the SSD tables that the models read, and no other. Those that the authority does not have",
+        "-- are passed over.",
         f"grant create table, create view, create procedure to {_name(BUILDER)};",
-        *(f"grant select on {ssd}.{_name(table)} to {_name(BUILDER)};" for table in ssd_tables()),
+        *(
+            f"if object_id({_text(f'{ssd}.{_name(table)}')}) is not null "
+            f"grant select on {ssd}.{_name(table)} to {_name(BUILDER)};"
+            for table in ssd_tables()
+        ),
         "GO",
         "",
         "-- The sender (csc-submit): reads the payloads, updates what came of them, writes the audit trail. It reads",

@@ -188,6 +188,7 @@ def _procedure(project: Project, rebuilt: list[Model], kept: list[Model]) -> str
     steps = [
         _SESSION,
         *(_rebuild(table) for table in rebuilt),
+        *([_stop(project)] if project.stops_on_breach else []),
         *(_keep(project, table) for table in kept if not _is_empty(table)),
     ]
     if project.retention_sql:
@@ -195,6 +196,18 @@ def _procedure(project: Project, rebuilt: list[Model], kept: list[Model]) -> str
     return (
         "-- What `dbt run` does: every table in its turn, then the state.\n"
         f"create procedure [{project.schema}].[{PROCEDURE}]\nas\nbegin\n" + indented("\n\n".join(steps)) + "\nend;"
+    )
+
+
+def _stop(project: Project) -> str:
+    """Write what the tests of preflight do in `dbt build` where csc_on_breach says stop."""
+    issue = f"[{project.schema}].[preflight_issue]"
+    conditions = ["severity = N'error'", "is_in_cohort = 1"]
+    return (
+        "-- csc_on_breach: stop\n"
+        f"if {_exists(issue, conditions)}\n"
+        "    throw 50000, N'Children of the cohort break preflight rules of severity error: see preflight_summary. "
+        "The state is as it was.', 1;"
     )
 
 

@@ -40,6 +40,7 @@ _FILES = ("dbt_project.yml", "packages.yml", "dependencies.yml", "package-lock.y
 # Analyses added to the copy: so dbt itself renders the macros that keep the state table and the audit trail.
 _STATE = "csc_submit_sql_script_state"
 _RETENTION = "csc_submit_sql_script_retention"
+_ON_BREACH = "csc_submit_sql_script_on_breach"
 _ANALYSES = {
     _STATE: f"""
         {{{{ get_incremental_csc_state_sql(
@@ -51,6 +52,7 @@ _ANALYSES = {
         {{ event_retention_sql(events, state, audit_days()) }}
         {{ run_retention_sql(ref('submission_run'), events, state, audit_days()) }}
     """,
+    _ON_BREACH: "{{ on_breach() }}",
 }
 _OWN_TABLES = "csc"  # the source of what earlier nights have written
 _LINES_OF_DBT = 15
@@ -100,6 +102,7 @@ class Project:
     changed: str
     state_sql: str
     retention_sql: str  # empty when the audit trail is kept for ever
+    stops_on_breach: bool
 
 
 def compiled(project: Path, server: int, schema: str, variables: Mapping[str, Any]) -> Project:
@@ -188,6 +191,7 @@ def _project(manifest: dict[str, Any], copy: Path, schema: str) -> Project:
         _CHANGED,
         _named(analyses[_STATE], names),
         _named(analyses[_RETENTION], names).strip(),
+        analyses[_ON_BREACH].strip() == "stop",
     )
 
 

@@ -35,8 +35,8 @@ _LIVES = (
 )
 
 
-def invented_children(  # noqa: PLR0913 - what a draw depends on
-    children: int, seed: int | str, run_date: date, first: int = 1, workers: int = 0, *, clean: bool = False
+def invented_children(
+    children: int, seed: int | str, run_date: date, first: int = 1, workers: int = 0
 ) -> Iterator[Record]:
     """Yield the SSD records of that many invented children, a child at a time.
 
@@ -45,15 +45,18 @@ def invented_children(  # noqa: PLR0913 - what a draw depends on
     every block of the payload and every code of every code set occurs. A few per cent of the records are spoiled
     (see dirt), and one child in 300 has a person id that the receiver refuses.
 
-    Children who join others are numbered from `first`; so many `workers` are known already. With `clean`, nothing is
-    spoiled and no id is refused.
+    Children who join others are numbered from `first`; so many `workers` are known already.
     """
-    records = _Inventor(seed, run_date, workers, clean=clean).records(first, children)
-    return records if clean else soiled(records, seed)
+    return soiled(_Inventor(seed, run_date, workers).records(first, children), seed)
+
+
+def clean_children(children: int, seed: int | str, run_date: date) -> Iterator[Record]:
+    """Yield the records of invented children in the same way, none of them spoiled and no id refused."""
+    return _Inventor(seed, run_date, 0, clean=True).records(1, children)
 
 
 class _Inventor:
-    def __init__(self, seed: int | str, run_date: date, workers: int, *, clean: bool) -> None:
+    def __init__(self, seed: int | str, run_date: date, workers: int, *, clean: bool = False) -> None:
         self._clean = clean
         self._draw = Draw(seed)
         self._today = run_date

@@ -28,6 +28,7 @@ REASON = "breaks preflight rules: "
 def road(tmp_path: Path) -> Road:
     made = Road(tmp_path, date.fromisoformat(RUN_DATE))
     made.fill(planted(PLANTS))
+    made.dbt("seed")
     return made
 
 
@@ -43,7 +44,7 @@ def mend(road: Road) -> None:
 
 
 def test_held_children_wait_and_all_others_go(road: Road) -> None:
-    road.dbt("build", variables=HOLD)
+    road.dbt("run", variables=HOLD)
     with serve() as receiver:
         assert road.submit(receiver) == 0
         assert receiver.store.ids() == ["sex_code", "without_fault"]
@@ -54,7 +55,7 @@ def test_held_children_wait_and_all_others_go(road: Road) -> None:
             "date_before_birth": ("held", f"{REASON}date_before_birth"),
         }
         state = road.state()
-        road.dbt("build", variables=HOLD)
+        road.dbt("run", variables=HOLD)
         assert road.state() == state
         # one is mended: it alone goes
         mend(road)
@@ -76,8 +77,6 @@ def test_a_child_that_leaves_is_purged_whatever_it_breaks(road: Road) -> None:
     with serve() as receiver:
         assert road.submit(receiver) == 0
         assert "upn_shared" in receiver.store.ids()
-        closed = "cine_referral_date = '2010-06-01', cine_close_date = '2010-07-01'"
-        road.execute(f"update ssd.ssd_cin_episodes set {closed}")
         road.execute("update ssd.ssd_person set pers_ethnicity = 'MWBC' where pers_person_id = 'upn_shared_too'")
         road.execute("delete from ssd.ssd_person where pers_person_id = 'upn_shared'")
         road.dbt("run", variables={**HOLD, "csc_rule_severity": {"upn_check_letter": "error"}})
@@ -88,7 +87,7 @@ def test_a_child_that_leaves_is_purged_whatever_it_breaks(road: Road) -> None:
 
 
 def test_stop_leaves_the_state_alone_until_all_is_mended(road: Road) -> None:
-    road.dbt("build")
+    road.dbt("run")
     state = road.state()
     road.execute("update ssd.ssd_person set pers_ethnicity = 'MWBC'")
     with pytest.raises(AssertionError) as failure:
