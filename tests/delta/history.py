@@ -264,7 +264,11 @@ class Change:
 
 
 class Outcome(str, Enum):
-    """What comes of posting a child."""
+    """What comes of posting a child.
+
+    No answer is also: an answer that is none (204, receipts that do not fit), a process killed after the post, and
+    answers that the database did not keep. Killed before the post is as not taken.
+    """
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -273,6 +277,7 @@ class Outcome(str, Enum):
     LOST_THEN_REFUSED = "no answer, not taken, tried again and rejected"
     TAKEN_THEN_REFUSED = "no answer, but taken, tried again and rejected"
     NOT_POSTED = "not posted"
+    PUT_BACK = "written down as in flight, certainly not taken, put back"
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class Law:
             for batch_id in store.batches_in_flight():
                 outcomes = {person_id: day.replayed for person_id, day in days.items()}
                 records = store.in_flight(batch_id)
-                accepted |= self._answer((store, run_id, batch_id), records, outcomes, replay=True)
+                accepted |= self._answer((store, run_id, batch_id), records, outcomes, None)
             batches = 0
             for status in (Status.PENDING, Status.ERROR):
                 waiting = [child.person_id for child in store.next_children(status, started, "", 1_000_000)]
@@ -169,7 +169,7 @@ class Law:
                         if wrong:
                             yield record.person_id, f"what is posted is refused: {wrong[0]}: {record.payload}"
                     outcomes = {person_id: day.posted for person_id, day in days.items()}
-                    accepted |= self._answer((store, run_id, batch_id), records, outcomes, replay=False)
+                    accepted |= self._answer((store, run_id, batch_id), records, outcomes, status)
         # what was posted again at once and is in doubt since then is no matter of this acceptance
         certain = "inflight_payload is null and doubted_payloads is null"
         held = dict(self.engine.rows(f"select person_id, previous_json_payload from {STATE} where {certain}"))
@@ -183,12 +183,16 @@ class Law:
         attempt: tuple[StateStore, str, str],
         records: Sequence[Record],
         outcomes: dict[str, Outcome],
-        *,
-        replay: bool,
+        status: Status | None,
     ) -> set[str]:
-        """Let the receiver take what it takes, and settle what it answers; return the children accepted."""
+        """Let the receiver take what it takes, and settle what it answers; return the children accepted.
+
+        `status` is what they were before, None for those of an earlier run.
+        """
         store, run_id, batch_id = attempt
+        replay = status is None
         answers = []
+        put_back = []
         for record in records:
             outcome = outcomes[record.person_id]
             payload = json.loads(record.payload)
@@ -200,8 +204,14 @@ class Law:
                 verdict, tried_before = ANSWERED[outcome]
                 in_doubt = verdict is Verdict.REJECTED and (tried_before or replay)
                 answers.append(Answered(record.person_id, verdict, "said", in_doubt=in_doubt))
+            elif outcome is Outcome.PUT_BACK and status is not None:
+                put_back.append(record.person_id)
+            else:
+                answers.append(Answered(record.person_id, Verdict.UNKNOWN, "no answer"))
         if answers:
             store.settle(Attempt(run_id, batch_id, 1, 200, "request", 1), answers)
+        if put_back and status is not None:
+            store.land(batch_id, put_back, status)
         return {answer.person_id for answer in answers if answer.verdict is Verdict.ACCEPTED}
 
 
