@@ -122,7 +122,9 @@ def test_the_law_holds_and_each_build_sends_the_same(database: LiveDatabase, tmp
     here = Law(DuckDbEngine(tmp_path / "law"), keeps_deltas=True)
     there = Law(LiveEngine(database), keeps_deltas=True)
     assert here.broken(histories, 1) == {}
+    assert here.changed_by_a_second_build() == set()
     assert there.broken(histories, 1) == {}
+    assert there.changed_by_a_second_build() == set()
     assert len(there.deltas) == len(here.deltas) > DAYS
     assert sum(len(each) for each in there.deltas) > HISTORIES
     for number, (ours, theirs) in enumerate(zip(here.deltas, there.deltas, strict=True)):
