@@ -249,7 +249,7 @@ PLANTS = (
         ),
     ),
     one("address_postcode_shape", "ssd_address", addr_address_postcode="ZZ1-1AA"),
-    one("placement_postcode_shape", "ssd_cla_placement", clap_cla_placement_postcode="near ZZ1 1AA"),
+    one("placement_postcode_shape", "ssd_cla_placement", clap_cla_placement_postcode="ZZ1"),
     one("sex_code", "ssd_person", pers_sex="9"),
     one("ethnicity_code", "ssd_person", pers_ethnicity="ZZZZ"),
     one("disability_code", "ssd_disability", disa_disability_code="XX"),

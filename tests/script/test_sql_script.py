@@ -71,6 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Written:
             "csc_ssd_schema": "read_there",
             "csc_person_ids": ["it's"],
             "csc_audit_days": 400,
+            "csc_on_breach": "stop",
             "csc_volatile_ids": ["child_protection_plans"],
         }
         elsewhere = pool.submit(script, ROOT, 2016, "build_here", variables)
@@ -142,6 +143,16 @@ def test_the_selects_are_those_of_dbt(made: Written) -> None:
             assert wanted.endswith("where 1 = 0")
         else:
             assert wanted in in_procedure, name
+
+
+def test_a_policy_of_stop_fails_the_procedure_before_the_state(made: Written, tmp_path: Path) -> None:
+    assert "throw" not in plain(made.script(2017))
+    procedure = next(batch for batch in batches(made.elsewhere) if "create procedure" in batch)
+    preflight, stop, state = (
+        procedure.index(part) for part in ("into [build_here].[preflight_issue]", "throw 50000", "into #changed")
+    )
+    assert preflight < stop < state
+    assert refused(tmp_path, "2016", {"script": made.elsewhere}) == {}
 
 
 def test_the_same_models_give_the_same_script(made: Written) -> None:
