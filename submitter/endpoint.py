@@ -126,6 +126,9 @@ class Endpoint:
         self._settings = settings
         self._session = requests.Session()
         self._session.headers["User-Agent"] = settings.csc_user_agent
+        # Proxy and certificates as the environment says, looked up once: requests would do it for each post.
+        found = self._session.merge_environment_settings(settings.children_url, {}, None, None, None)
+        self._session.proxies, self._session.verify, self._session.trust_env = found["proxies"], found["verify"], False
         self._timeout = (settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
 
     def post(self, payloads: Sequence[str], token: str) -> Answer:

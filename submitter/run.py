@@ -127,11 +127,13 @@ class Run:
             yield [Part(batch_id, self._store.in_flight(batch_id), None, maybe_taken=True)]
 
     def _waiting(self, status: Status) -> Iterator[list[Part]]:
-        """Take batches off, a few in each transaction."""
+        """Take batches off, a few in each transaction; the first of them for senders that wait."""
         batches = self._batches(status)
-        while some := dict(islice(batches, min(2 * self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE))):
+        at_once = min(self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE)
+        while some := dict(islice(batches, at_once)):
             taken = self._store.take_off_together(some)
             yield [Part(batch_id, records, status) for batch_id, records in taken.items() if records]
+            at_once = _BATCHES_TAKEN_OFF_AT_ONCE
 
     def _batches(self, status: Status) -> Iterator[tuple[str, list[str]]]:
         """Yield person ids, as many at once as the limits of a batch allow; a payload over the limit goes alone."""
