@@ -162,7 +162,9 @@ def _run(console: Console, settings: Settings, where: DuckDbTarget | SqlServerTa
     stop = Stop(settings.csc_max_minutes)
     with (
         stopping_on_request(stop),
-        opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection,
+        opened(
+            where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory, sleep=stop.wait
+        ) as connection,
     ):
         delivery = Delivery(console, settings, where, connection, stop, lambda: Endpoint(settings))
         return delivery.rehearse() if dry_run else delivery.carry_out()

@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 
 _REQUEST_ID_HEADERS = ("x-request-id", "Request-Id", "X-Correlation-ID")
 _RENEW_SECONDS_BEFORE_EXPIRY = 60
+# It is not told how long to wait: an hour would hold up all senders.
 _TOKEN_RETRIES = Retry(
-    total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, raise_on_status=False
+    total=3,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=None,
+    raise_on_status=False,
+    respect_retry_after_header=False,
 )
 
 
