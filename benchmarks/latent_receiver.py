@@ -1,4 +1,4 @@
-"""A receiver that takes everything a fixed time after it has read it: for the throughput benchmark, as a process.
+"""A receiver that answers each request a fixed time after it began to arrive: a process for the throughput benchmark.
 
     python benchmarks/latent_receiver.py SECONDS
 
@@ -25,13 +25,13 @@ class Connection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Answer request after request."""
         while request_line := self.rfile.readline():
+            arrived = time.perf_counter()
             length = 0
             while (header := self.rfile.readline()) not in {b"\r\n", b""}:
                 name, _, value = header.partition(b":")
                 if name.lower() == b"content-length":
                     length = int(value)
             body = self.rfile.read(length)
-            arrived = time.perf_counter()
             if request_line.startswith(b"POST /token"):
                 answer = json.dumps({"access_token": "token", "token_type": "Bearer", "expires_in": 3600}).encode()
             else:

@@ -193,7 +193,9 @@ def _run(
     stop = Stop(settings.csc_max_minutes)
     with (
         stopping_on_request(stop),
-        opened(where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory) as connection,
+        opened(
+            where, lock_name(where.schema, settings.table_name), settings.csc_duckdb_memory, sleep=stop.wait
+        ) as connection,
     ):
         delivery = Delivery(console, settings, where, connection, stop, lambda: Endpoint(settings), log)
         return delivery.rehearse() if dry_run else delivery.carry_out()

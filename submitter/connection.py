@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,7 @@ from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
 from submitter.odbc import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ def opened(
     duckdb_memory: str = "1GB",
     *,
     read_only: bool = False,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[Connection]:
     """Open the target's database and close it at the end.
 
     With a `lock_name` no other session can open it under the same one; DuckDB has but one session at a time anyway, or
-    several that are `read_only`. What a session may do on SQL Server is for the login's rights to say.
+    several that are `read_only`. What a session may do on SQL Server is for the login's rights to say. It uses `sleep`
+    between the tries of a transaction.
     """
     connection: Connection
     if isinstance(target, DuckDbTarget):
@@ -72,7 +75,7 @@ def opened(
     else:
         from submitter.sqlserver_connection import SqlServerConnection  # noqa: PLC0415
 
-        connection = SqlServerConnection(target, lock_name)
+        connection = SqlServerConnection(target, lock_name, sleep)
     try:
         yield connection
     finally:

@@ -123,8 +123,8 @@ class Delivery:
                 token.close()
                 code = _exit_code(run.tally) if code is ExitCode.DONE else code
                 end = RunEnd(run.tally.accepted, run.tally.rejected, run.tally.unknown, outcome, code)
+                self._sum_up(run_id, end, time.monotonic() - clock)  # also when the database is gone
                 self._store.end_run(run_id, end)
-                self._sum_up(run_id, end, time.monotonic() - clock)
         return code
 
     def _sum_up(self, run_id: str, end: RunEnd, seconds: float) -> None:

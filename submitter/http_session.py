@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from submitter.settings import Settings
 
-# A refused certificate or a proxy's 407 stays what it is, and tries with a wrong password lock accounts: `other`.
+# A refused certificate or a proxy's 407 stays what it is, and tries with a wrong password lock accounts: `other`. It is not
+# told how long to wait: an hour would hold up all senders.
 _TOKEN_RETRIES = Retry(
     total=3,
     other=0,
@@ -38,6 +39,7 @@ _TOKEN_RETRIES = Retry(
     status_forcelist=(429, 500, 502, 503, 504),
     allowed_methods=None,
     raise_on_status=False,
+    respect_retry_after_header=False,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ENVIRONMENTS_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 # more of them a transaction settles when the database is slow.
 _IN_HAND_FOR_EACH = 6
 _BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
-_IDS_AT_ONCE = 5000
+# Ids are read ahead, payloads never: few at first, because the senders wait for them.
+_FIRST_IDS, _IDS_AT_ONCE = 1000, 20_000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
 _TRY_LATER = "Nothing is lost: the next run starts with these children. Try again later."
 _NO_ANSWER = "no answer before the run had to end"
@@ -130,16 +131,18 @@ class Run:
             yield [Part(batch_id, self._store.in_flight(batch_id), None, maybe_taken=True)]
 
     def _waiting(self, status: Status) -> Iterator[list[Part]]:
-        """Take batches off, a few in each transaction."""
+        """Take batches off, a few in each transaction; the first of them for senders that wait."""
         batches = self._batches(status)
-        while some := dict(islice(batches, min(2 * self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE))):
+        at_once = min(self._settings.csc_workers, _BATCHES_TAKEN_OFF_AT_ONCE)
+        while some := dict(islice(batches, at_once)):
             taken = self._store.take_off_together(some)
             yield [Part(batch_id, records, status) for batch_id, records in taken.items() if records]
+            at_once = _BATCHES_TAKEN_OFF_AT_ONCE
 
     def _batches(self, status: Status) -> Iterator[tuple[str, list[str]]]:
         """Yield person ids, as many at once as the limits of a batch allow; a payload over the limit goes alone."""
-        last = ""
-        while waiting := self._store.next_children(status, self._started, last, _IDS_AT_ONCE):
+        last, limit = "", _FIRST_IDS
+        while waiting := self._store.next_children(status, self._started, last, limit):
             batch: list[str] = []
             size = 0
             for candidate in waiting:
@@ -149,7 +152,7 @@ class Run:
                     batch, size = [], candidate.bytes
                 batch.append(candidate.person_id)
             yield str(uuid.uuid4()), batch
-            last = waiting[-1].person_id
+            last, limit = waiting[-1].person_id, _IDS_AT_ONCE
 
     def _give(self, parts: Sequence[Part]) -> None:
         for part in parts:

@@ -49,7 +49,7 @@ class SqlServerConnection:
     engine = "sqlserver"
 
     def __init__(
-        self, target: SqlServerTarget, lock_name: str | None, sleep: Callable[[float], None] = time.sleep
+        self, target: SqlServerTarget, lock_name: str | None, sleep: Callable[[float], object] = time.sleep
     ) -> None:
         """Connect, and take the lock if it has a name.
 

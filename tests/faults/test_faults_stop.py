@@ -151,7 +151,7 @@ def test_out_of_time_in_the_wait_for_a_retry(stage: Stage) -> None:
 
 
 def test_the_senders_together_find_that_nothing_gets_through(stage: Stage) -> None:
-    stage.receiver.faults = [Fault(204, takes=False) for _ in range(20)]
+    stage.receiver.faults = [Fault(204, takes=False, seconds=0.3) for _ in range(20)]
     code, said = stage.run(batch_size=1, csc_workers=2)
     assert code == 5
     assert "no clear answer, batch after batch" in said
