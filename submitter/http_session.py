@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from submitter.settings import Settings
 
-# A refused certificate or a proxy's 407 stays what it is, and tries with a wrong password lock accounts: `other`. It is not
-# told how long to wait: an hour would hold up all senders.
+# A refused certificate or a proxy's 407 stays what it is, and tries with a wrong password lock accounts: `other`.
+# It is not told how long to wait: an hour would hold up all senders.
 _TOKEN_RETRIES = Retry(
     total=3,
     other=0,
