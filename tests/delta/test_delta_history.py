@@ -18,7 +18,7 @@ def columns_read() -> dict[str, set[str]]:
     found = {}
     for path in (project_root() / "models" / "staging").glob("*.sql"):
         sql = path.read_text(encoding="utf-8")
-        (table,) = re.findall(r"source\('ssd', '(\w+)'\)", sql)
+        (table,) = re.findall(r"ssd_table\('(\w+)'\)", sql)
         found[table] = {column.name for column in ssd_tables()[table] if re.search(rf"\b{column.name}\b", sql)}
     return found
 
