@@ -135,8 +135,9 @@ class Law:
 
     def _build(self, children: Sequence[Child]) -> None:
         self.engine.fill(record for child in children for record in child.records())
-        # views stay as they are
-        self.engine.dbt("run", *(("--exclude", "path:models/staging") if self._builds else ()))
+        # views stay as they are, and preflight holds nobody back
+        built_once = ("--exclude", "path:models/staging", "path:models/preflight")
+        self.engine.dbt("run", *(built_once if self._builds else ()))
         self._builds += 1
         if self.keeps_deltas:
             rows = self.engine.rows("select person_id, partial_json_payload, full_json_payload from csc.payload_delta")

@@ -90,11 +90,6 @@ BROKEN = {
             "        , state.previous_json_payload\n",
             "        , state.json_payload as previous_json_payload\n",
         ),
-        (
-            "macros/state.sql",
-            "        , cast(null as {{ text_type() }}) as previous_json_payload\n",
-            "        , cast(null as {{ text_type() }}) as previous_json_payload\n        , '' as json_payload\n",
-        ),
     ),
 }
 

@@ -64,7 +64,8 @@ class Nights:
             for child in self.children
             for record in under_new_ids(child.records(), blocks[child.person_id], night)
         )
-        self.engine.dbt("run", *arguments)
+        built_once = ("--exclude", "path:models/staging", "path:models/preflight")
+        self.engine.dbt("run", *arguments, *(built_once if night else ()))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.engine.rows(sql)
