@@ -15,10 +15,10 @@ STATE_MODELS = ("--select", "path:models/delta", "path:models/state")
 TRAIL = ("submission_event", "submission_run")
 
 
-@pytest.fixture
-def road(tmp_path: Path) -> Road:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """One child in the payload, and the tables that the first dbt run makes."""
-    made = Road(tmp_path, date(2026, 3, 15))
+    made = Road(tmp_path_factory.mktemp("built"), date(2026, 3, 15))
     made.fill([])
     made.execute("create schema csc")
     made.execute(
@@ -28,6 +28,11 @@ def road(tmp_path: Path) -> Road:
     made.execute("create table csc.preflight_hold (person_id varchar, reason varchar)")
     made.dbt("run", *STATE_MODELS)
     return made
+
+
+@pytest.fixture
+def road(built: Road, tmp_path: Path) -> Road:
+    return built.copied(tmp_path)
 
 
 def put_run(road: Road, run_id: str, *days: float, person_id: str = "p1") -> None:

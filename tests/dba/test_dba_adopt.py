@@ -66,12 +66,18 @@ class Adoption:
         }
 
 
-@pytest.fixture
-def adoption(tmp_path: Path) -> Adoption:
-    """Build once to learn who is in the cohort, then put the earlier table in the place of the state."""
-    road = Road(tmp_path, RUN_DATE)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    road = Road(tmp_path_factory.mktemp("built"), RUN_DATE)
     road.fill(invented_children(60, 3, RUN_DATE))
-    road.dbt("build")
+    road.build()
+    return road
+
+
+@pytest.fixture
+def adoption(built: Road, tmp_path: Path) -> Adoption:
+    """Learn who is in the cohort, then put the earlier table in the place of the state."""
+    road = built.copied(tmp_path)
     here = [row[0] for row in road.execute("select person_id from csc.payload order by person_id")]
     usable = [person_id for person_id in here if len(person_id) <= 20 and person_id.isalnum()]
     road.execute(f"drop table {STATE}")
@@ -113,7 +119,7 @@ def test_an_earlier_table_is_adopted_and_the_receiver_ends_up_right(adoption: Ad
         assert adoption.road.submit(receiver) == 0
         assert adoption.road.execute("select * from csc.submission_event") == []
 
-        adoption.road.dbt("build")
+        adoption.road.build()
         states = dict(adoption.road.execute(f"select person_id, row_state || ' ' || submission_status from {STATE}"))
         left = {person_id: state for person_id, state in states.items() if person_id.startswith("left")}
         assert left == {
@@ -146,7 +152,7 @@ def test_a_table_elsewhere_is_copied_and_left_as_it_was(adoption: Adoption) -> N
     after = adoption.everything()
     assert after["earlier.state"] == before["earlier.state"]
     assert set(after) == {"earlier.state", STATE}
-    adoption.road.dbt("build")
+    adoption.road.build()
     assert adoption("--from", "earlier.state")[0] == 2
 
 
@@ -157,7 +163,7 @@ def test_content_that_was_sent_as_dbt_builds_it_is_not_sent_again(adoption: Adop
         "where payload.person_id = ssd_api_data_staging.person_id"
     )
     assert adoption()[0] == 0
-    adoption.road.dbt("build")
+    adoption.road.build()
     assert adoption.road.execute(
         f"select row_state, submission_status from {STATE} where person_id = ?", adoption.here[:1]
     ) == [("unchanged", "sent")]
@@ -178,7 +184,7 @@ def test_what_cannot_be_adopted_is_said(adoption: Adoption, statement: str, said
 
 
 def test_the_table_has_the_columns_that_dbt_gives_it(adoption: Adoption) -> None:
-    adoption.road.dbt("build")
+    adoption.road.build()
     made = adoption.road.execute(
         "select column_name, lower(data_type) from information_schema.columns "
         "where table_schema = 'csc' and table_name = 'ssd_api_data_staging'"

@@ -41,7 +41,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Road:
     road = Road(tmp_path_factory.mktemp("analyses"), date(2026, 3, 15))
     known = ["changed", "gone", "left", "same", "unanswered"]
     road.fill(record for person_id in [*known, "rejected by all"] for record in child(person_id))
-    road.dbt("build")
+    road.build()
     with serve() as receiver:
         assert road.submit(receiver) == 1
         road.execute("update ssd.ssd_person set pers_forename = null where pers_person_id in ('changed', 'unanswered')")

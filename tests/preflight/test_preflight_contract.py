@@ -19,12 +19,17 @@ CONTRACT = ("test", "--select", "source:ssd")
 ABSENT = sorted(set(ssd_tables()) - {"ssd_person"})
 
 
-@pytest.fixture
-def road(tmp_path: Path) -> Road:
-    made = Road(tmp_path, date.fromisoformat(RUN_DATE))
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    made = Road(tmp_path_factory.mktemp("seeded"), date.fromisoformat(RUN_DATE))
     made.fill(planted(()))
     made.dbt("seed")
     return made
+
+
+@pytest.fixture
+def road(seeded: Road, tmp_path: Path) -> Road:
+    return seeded.copied(tmp_path)
 
 
 def test_what_is_missing_is_named_with_the_attributes_that_need_it(road: Road) -> None:

@@ -24,12 +24,17 @@ STOP: dict[str, object] = {"csc_on_breach": "stop"}
 REASON = "breaks preflight rules: "
 
 
-@pytest.fixture
-def road(tmp_path: Path) -> Road:
-    made = Road(tmp_path, date.fromisoformat(RUN_DATE))
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Road:
+    made = Road(tmp_path_factory.mktemp("seeded"), date.fromisoformat(RUN_DATE))
     made.fill(planted(PLANTS))
     made.dbt("seed")
     return made
+
+
+@pytest.fixture
+def road(seeded: Road, tmp_path: Path) -> Road:
+    return seeded.copied(tmp_path)
 
 
 def statuses(road: Road) -> dict[str, tuple[str, str | None]]:

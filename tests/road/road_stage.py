@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,17 @@ class Road:
         finished = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
+
+    def build(self, variables: dict[str, object] | None = None) -> str:
+        """Build every model and the seed, without testing the data: that takes most of the time."""
+        return self.dbt("build", "--exclude-resource-type=test", variables=variables)
+
+    def copied(self, folder: Path) -> Road:
+        """Return the same authority, as it is now, in another folder."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        copy = Road(folder, self.run_date)
+        write_profile(folder, copy.database)
+        return copy
 
     def submit(self, receiver: RunningReceiver, config: ReceiverConfig | None = None) -> int:
         """Run csc-submit against a stand-in and return its exit code."""

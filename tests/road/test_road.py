@@ -120,19 +120,19 @@ def test_the_published_returns_go_all_the_way_to_the_receiver(tmp_path: Path) ->
 def test_a_second_night_sends_nothing_and_one_change_sends_that_child(tmp_path: Path) -> None:
     clean = (record for record in invented_children(29, 3, TODAY))  # the first whose id cannot be sent is the 30th
     authority = road(tmp_path, clean)
-    authority.dbt("build")
+    authority.build()
     with serve() as receiver:
         assert authority.submit(receiver) == 0
         before = authority.state()
         assert len(before) > 10
-        authority.dbt("build")
+        authority.build()
         assert authority.state() == before
         assert authority.submit(receiver) == 0
         assert authority.state() == before
         assert authority.execute("select count(*) from csc.submission_event") == [(len(before),)]
 
         changed = change_one_thing_each(authority)
-        authority.dbt("build")
+        authority.build()
         assert authority.pending() == set(changed)
         assert authority.submit(receiver) == 0
         for person_id, payload in authority.payloads().items():
@@ -192,7 +192,7 @@ def child(person_id: str, **more: object) -> list[Record]:
 
 def test_children_leave_are_purged_and_return(tmp_path: Path) -> None:
     authority = road(tmp_path, [record for name in ("stays", "leaves", "unsent") for record in child(name)])
-    authority.dbt("build")
+    authority.build()
 
     def rows() -> dict[str, tuple[str, str]]:
         found = authority.execute(f"select person_id, row_state, submission_status from {STATE}")
