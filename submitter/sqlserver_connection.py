@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,9 @@ LOCK = (
     "exec @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session', "
     "@LockTimeout = ?; select @result;"
 )
+
+# A driver manager that pools connections keeps the session, and the lock with it, after it is closed.
+UNLOCK = "exec sp_releaseapplock @Resource = ?, @LockOwner = 'Session';"
 
 # What the sender may read. A run that was killed says running too, but a later one then comes first.
 LAST_RUN = (
@@ -98,9 +102,14 @@ class SqlServerConnection:
         raise AssertionError  # the last wait is none: the loop returns or raises
 
     def close(self) -> None:
-        """End the session, and the lock with it."""
-        if self._connection is not None:
-            self._undo(lost=True)
+        """Let go of the lock and end the session."""
+        if self._connection is None:
+            return
+        self._undo(lost=False)
+        if self._connection is not None and self._lock_name is not None:
+            with suppress(self._odbc.Error):  # the lock ends with the session in any case
+                self._connection.execute(UNLOCK, self._lock_name)
+        self._undo(lost=True)
 
     def _open(self, lock_seconds: int) -> None:
         self._connection = self._odbc.connect(

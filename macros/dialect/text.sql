@@ -137,7 +137,7 @@
 {% endmacro %}
 
 {% macro sqlserver__characters(text) -%}
-    datalength(cast({{ text }} as nvarchar(max))) / 2
+    (len(cast({{ text }} as nvarchar(max)) + N'.') - 1)
 {%- endmacro %}
 
 {% macro duckdb__characters(text) -%}
@@ -166,7 +166,7 @@
 {% endmacro %}
 
 {% macro sqlserver__text_bytes(text) -%}
-    ({{ characters(text) }})
+    {{ characters(text) }}
 {%- endmacro %}
 
 {% macro duckdb__text_bytes(text) -%}

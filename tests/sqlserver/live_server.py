@@ -101,13 +101,14 @@ class LiveDatabase:
         return "Babelfish" in self.execute("select @@version")[0][0]
 
     def make_ssd_tables(self) -> None:
-        """Make the nineteen SSD tables as SQL Server has them, without keys: real extracts hold duplicates."""
+        """Have the nineteen SSD tables, empty, as SQL Server has them, without keys: real extracts hold duplicates."""
         if not self.execute(f"select 1 where schema_id(N'{SSD}') is not null"):
             self.execute(f"create schema {SSD}")
         for table, columns in ssd_tables().items():
             definition = ", ".join(f"[{column.name}] {column.type} null" for column in columns)
-            self.execute(f"drop table if exists {SSD}.{table}")
-            self.execute(f"create table {SSD}.{table} ({definition})")
+            if not self.execute(f"select 1 where object_id(N'{SSD}.{table}') is not null"):
+                self.execute(f"create table {SSD}.{table} ({definition})")
+        self.empty_ssd_tables()
 
     def empty_ssd_tables(self) -> None:
         """Remove every row of the SSD tables."""

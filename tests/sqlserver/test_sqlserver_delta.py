@@ -99,7 +99,6 @@ class LiveEngine:
     database: LiveDatabase
 
     def start(self) -> None:
-        self.database.make_ssd_tables()
         for table in ("ssd_api_data_staging", "submission_run", "submission_event"):
             self.database.execute(f"drop table if exists csc.{table}")
 
@@ -118,6 +117,7 @@ class LiveEngine:
 
 
 def test_the_law_holds_and_each_build_sends_the_same(database: LiveDatabase, tmp_path: Path) -> None:
+    database.make_ssd_tables()
     histories = [History(history.days[:DAYS]) for history in drawn(HISTORIES, 1)]
     here = Law(DuckDbEngine(tmp_path / "law"), keeps_deltas=True)
     there = Law(LiveEngine(database), keeps_deltas=True)
