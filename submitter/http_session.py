@@ -154,7 +154,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
 class _Adapter(HTTPAdapter):
     """The adapter of `requests` with the project's own context in the place of its bundle of certificates."""
 
-    def __init__(self, context: ssl.SSLContext, max_retries: Retry | int = 0) -> None:
+    def __init__(self, context: ssl.SSLContext | None, max_retries: Retry | int = 0) -> None:
         self._context = context
         super().__init__(max_retries=max_retries)
 
@@ -181,19 +181,21 @@ def open_session(settings: Settings) -> HttpSession:
 
     Raises ConfigurationError when the proxy's address or a certificate file is no such thing.
     """
-    if any(url.startswith("http://") for url in (settings.api_endpoint, settings.token_endpoint)):
+    urls = (settings.api_endpoint, settings.token_endpoint)
+    if any(url.startswith("http://") for url in urls):
         # `Settings` has made sure that this is a receiver on this machine; elsewhere oauthlib insists on https
         os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     session = HttpSession(client=BackendApplicationClient(client_id=settings.client_id, scope=settings.scope))
     session.trust_env = False
     session.headers["User-Agent"] = settings.csc_user_agent
-    context = tls_context(settings)
+    # Reading the certificates takes longer than all else here, and a receiver on this machine needs none.
+    context = tls_context(settings) if any(url.startswith("https://") for url in urls) else None
     session.mount("https://", _Adapter(context))
     session.mount(settings.token_endpoint, _Adapter(context, _TOKEN_RETRIES))
     session.verify = settings.csc_verify_tls
     if not settings.csc_verify_tls:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the command says it itself, once
-    for url in (settings.api_endpoint, settings.token_endpoint):
+    for url in urls:
         proxy = proxy_for(url, settings)
         if proxy is not None:
             parts = urlsplit(url)

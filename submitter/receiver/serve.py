@@ -62,7 +62,10 @@ def serving(app: ASGIApp) -> Iterator[str]:
 
 def listening(host: str, port: int) -> socket.socket:
     """Return a socket that listens, 0 means a free port. Raises OSError when the address is not to be had."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # asyncio asks for it only where the socket names its protocol; without it each answer takes 40 ms more
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address(listener: socket.socket) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from dbt.contracts.graph.manifest import Manifest
+
     from submitter.connection import Connection
     from submitter.trial.ssd import Record
 
@@ -66,19 +68,21 @@ class DuckDbEngine:
     folder: Path
     directory: Path | None = None  # another project than this one
     variables: dict[str, object] = field(default_factory=dict)
-    _started: int = 0
+    _manifest: Manifest | None = None
 
     @property
     def _database(self) -> Path:
-        # dbt in this process keeps its file open: a new one each time
-        return self.folder / f"children_{self._started}.duckdb"
+        return self.folder / "children.duckdb"
 
     def start(self) -> None:
-        self._started += 1
         self.folder.mkdir(exist_ok=True)
         write_profile(self.folder, self._database)
         with duckdb.connect(str(self._database)) as connection:
+            for schema in ("csc", "ssd"):
+                connection.execute(f"drop schema if exists {schema} cascade")
             ssd.create_tables(connection, "ssd")
+        if self._manifest is None:  # dbt reads the project once, for all runs
+            self._manifest = self._invoke(None, "parse")
 
     def fill(self, records: Iterable[Record]) -> None:
         with duckdb.connect(str(self._database)) as connection:
@@ -89,10 +93,13 @@ class DuckDbEngine:
             ssd.load(connection, "ssd", records)
 
     def dbt(self, *arguments: str) -> None:
+        self._invoke(self._manifest, *arguments)
+
+    def _invoke(self, manifest: Manifest | None, *arguments: str) -> Any:  # noqa: ANN401 - as dbt has it
         given = {"csc_ssd_schema": "ssd", "csc_run_date": RUN_DATE.isoformat(), **self.variables}
-        result = dbtRunner().invoke(
+        result = dbtRunner(manifest).invoke(
             [
-                *("--quiet", "--no-use-colors", *arguments),
+                *("--quiet", "--no-use-colors", "--no-write-json", *arguments),
                 *("--project-dir", str(self.directory or project_root()), "--profiles-dir", str(self.folder)),
                 *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")),
                 *("--vars", json.dumps(given)),
@@ -101,6 +108,7 @@ class DuckDbEngine:
         assert result.success, result.exception or [
             each.message for each in getattr(result.result, "results", []) if each.message
         ]
+        return result.result
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self._database)) as connection:

@@ -212,6 +212,7 @@ def scripted(*replies: Reply, token_status: int = 200) -> Iterator[Script]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer in two pieces would take 40 ms more
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
