@@ -72,8 +72,8 @@
         ['date_before_1900', 'warn', '', '', '', 'The date is before 1900.', 'The date is sent, if the record is.'],
         ['date_in_future', 'warn', '', '', '', 'The date is after the day of the run.', 'The date is sent, if the record is.'],
         ['end_before_start', 'warn', '', '', '', 'The end is before the start.', 'Both dates are sent; of a placement, the start alone.'],
-        ['date_before_birth', 'error', '', '', '', 'The date is before the day of birth.', 'Both dates are sent: one is wrong, or the record is another child''s.'],
-        ['referral_before_birth', 'error', '', '', '', 'The date is over 40 weeks before the day of birth.', 'Both dates are sent: one is wrong, or the record is another child''s.'],
+        ['date_before_birth', 'error', '', '', '', 'The date is before the day of birth.', "Both dates are sent: one is wrong, or the record is another child's."],
+        ['referral_before_birth', 'error', '', '', '', 'The date is over 40 weeks before the day of birth.', "Both dates are sent: one is wrong, or the record is another child's."],
         ['payload_too_large', 'error', '2', 'ssd_person', 'pers_person_id', 'The payload has more bytes than csc_max_payload_bytes.', 'The receiver may refuse the child.']
     ] -%}
     {%- set named = [] -%}

@@ -6,13 +6,13 @@ The process is forked from a server that has all imported, so that it starts at 
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
 import signal
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dbt_process import forking
 from rich.console import Console
 
 from submitter.connection import opened
@@ -164,8 +164,7 @@ def killed(
     moment: str | None = None,
 ) -> bool:
     """Run a delivery that is to die at a point, or at a moment of the receiver's; return whether it did."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["kill_driver"])
+    context = forking()
     mine, its = context.Pipe()
     process = context.Process(target=_doomed, args=(its, settings, target, point))
     process.start()
