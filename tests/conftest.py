@@ -1,4 +1,7 @@
-"""The live server: named by CSC_TEST_SQLSERVER, an ODBC connection string of a login that may make databases."""
+"""The state table in DuckDB, the command and the stand-in receiver; and the live server.
+
+That is named by CSC_TEST_SQLSERVER, an ODBC connection string of a login that may make databases.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 from live_server import LiveDatabase, made_database
+from submit_stage import CONFIG, State, Submit
+
+from submitter.receiver.serve import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from submitter.receiver.serve import RunningReceiver
 
 SETTING = "CSC_TEST_SQLSERVER"
 LONGEST = {"road", "delta", "preflight"}
@@ -36,6 +45,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     left_out = [report for report in terminalreporter.stats.get("skipped", []) if WHY in str(report.longrepr)]
     if left_out:
         terminalreporter.write_line(f"{len(left_out)} live tests skipped: {WHY}")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    made = State(tmp_path / "children.duckdb")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def submit(state: State, tmp_path: Path) -> Submit:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return Submit(state, folder)
+
+
+@pytest.fixture
+def receiver() -> Iterator[RunningReceiver]:
+    with serve(CONFIG) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,14 @@
-"""The state table in DuckDB, the command and the stand-in receiver, as the submitter's own tests have them."""
+"""A state table with one child whose data are easily recognised in a log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from submit_stage import CONFIG, State, Submit, payload
-
-from submitter.receiver.serve import serve
+from submit_stage import State, payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from submitter.receiver.serve import RunningReceiver
 
 
 @pytest.fixture
@@ -22,16 +17,3 @@ def state(tmp_path: Path) -> State:
     made.create()
     made.put("p1", payload("p1", surname="Plantedson", first_name="Zebedee", date_of_birth="2012-02-29"))
     return made
-
-
-@pytest.fixture
-def submit(state: State, tmp_path: Path) -> Submit:
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    return Submit(state, folder)
-
-
-@pytest.fixture
-def receiver() -> Iterator[RunningReceiver]:
-    with serve(CONFIG) as running:
-        yield running
