@@ -236,6 +236,6 @@ child_details as (
 select
     person_id
     , legacy_id
-    , json_payload
+    , cast(json_payload as {{ text_type() }}) as json_payload
     , {{ sha256('content' if volatile_blocks() else 'json_payload') }} as payload_hash
 from child_json
