@@ -179,17 +179,18 @@ class HttpSession(OAuth2Session):  # type: ignore[misc] # the library has no typ
 def open_session(settings: Settings) -> HttpSession:
     """Return a session without a token that reaches the token endpoint and the receiver as the settings say.
 
-    Raises ConfigurationError when the proxy's address or a certificate file is no such thing.
+    Raises ConfigurationError when the proxy's address, or a certificate file that is needed, is no such thing.
     """
     urls = (settings.api_endpoint, settings.token_endpoint)
-    if any(url.startswith("http://") for url in urls):
+    schemes = {urlsplit(url).scheme for url in urls}
+    if "http" in schemes:
         # `Settings` has made sure that this is a receiver on this machine; elsewhere oauthlib insists on https
         os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     session = HttpSession(client=BackendApplicationClient(client_id=settings.client_id, scope=settings.scope))
     session.trust_env = False
     session.headers["User-Agent"] = settings.csc_user_agent
     # Reading the certificates takes longer than all else here, and a receiver on this machine needs none.
-    context = tls_context(settings) if any(url.startswith("https://") for url in urls) else None
+    context = tls_context(settings) if "https" in schemes else None
     session.mount("https://", _Adapter(context))
     session.mount(settings.token_endpoint, _Adapter(context, _TOKEN_RETRIES))
     session.verify = settings.csc_verify_tls

@@ -113,6 +113,16 @@ def test_an_unknown_certificate_is_refused_until_its_authority_is_named(
     assert receiver.store.ids() == ["p1"]
 
 
+def test_a_scheme_in_capitals_is_checked_all_the_same(
+    submit: Submit, receiver: RunningReceiver, tmp_path: Path
+) -> None:
+    with tls_front(receiver.base_url, tmp_path, name="localhost") as front:
+        url = f"HTTPS://localhost:{front.port}"
+        assert "is not trusted" in said(submit(url), 5)
+        said(submit(url, CSC_CA_FILE=str(front.ca_file)), 0)
+    assert receiver.store.ids() == ["p1"]
+
+
 @pytest.mark.parametrize(
     ("name", "expired", "expected"),
     [("elsewhere.invalid", False, "certificate is not for localhost"), ("localhost", True, "has expired")],
