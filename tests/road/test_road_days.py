@@ -46,7 +46,7 @@ def total(found: list[dict[str, str]], name: str) -> int:
     return sum(int(line[name].replace(",", "")) for line in found)
 
 
-@pytest.mark.parametrize(("mode", "days"), [("merge", 3), ("replace", 2)])
+@pytest.mark.parametrize(("mode", "days"), [("merge", 4), ("replace", 3)])
 def test_the_receiver_holds_what_was_built_at_the_end_of_every_day(tmp_path: Path, mode: str, days: int) -> None:
     finished = subprocess.run(
         [
