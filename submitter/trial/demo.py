@@ -163,10 +163,13 @@ def write_profile(folder: Path, database: Path) -> None:
 
 def dbt_command(folder: Path, run_date: date, *arguments: str) -> list[str]:
     """Return the dbt command for the demo's folder."""
+    start = "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"
+    return [sys.executable, "-c", start, *dbt_arguments(folder, run_date, *arguments)]
+
+
+def dbt_arguments(folder: Path, run_date: date, *arguments: str) -> list[str]:
+    """Return what follows the word dbt in the command."""
     return [
-        sys.executable,
-        "-c",
-        "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()",
         "--no-use-colors",
         *arguments,
         f"--project-dir={project_root()}",

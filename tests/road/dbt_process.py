@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a process said, on both streams, and how it ended."""
+    """What a command said, on both streams, and how it ended."""
 
-    returncode: int
+    code: int
     said: str
 
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from dbt_process import ran_dbt
 
-from submitter.project_files import project_root
 from submitter.receiver.app import ReceiverConfig
 from submitter.trial import ssd
 from submitter.trial.demo import (
     DATABASE_NAME,
     NO_UNIT_TESTS,
     SSD_SCHEMA,
+    dbt_arguments,
     submit_command,
     submit_environment,
     write_profile,
@@ -64,24 +64,18 @@ class Road:
         What dbt has read of the project serves every road of the same variables: it takes longer than a small build.
         """
         no_unit_tests = [NO_UNIT_TESTS] if "build" in arguments else []
-        given = {"csc_ssd_schema": SSD_SCHEMA, "csc_run_date": self.run_date.isoformat(), **(variables or {})}
-        variables_text = json.dumps(given)
+        words = dbt_arguments(self.folder, self.run_date, *arguments, *no_unit_tests)
+        words[-1] = json.dumps({**json.loads(words[-1]), **(variables or {})})
         read = self.folder / "target" / "partial_parse.msgpack"
-        kept = self.folder.parent / f"{hashlib.sha256(variables_text.encode()).hexdigest()}.msgpack"
+        kept = self.folder.parent / f"{hashlib.sha256(words[-1].encode()).hexdigest()}.msgpack"
         if kept.exists():
             read.parent.mkdir(exist_ok=True)
             shutil.copy(kept, read)
-        finished = ran_dbt(
-            [
-                *("--no-use-colors", *arguments, *no_unit_tests, "--vars", variables_text),
-                *(f"--project-dir={project_root()}", f"--profiles-dir={self._dbt_folder}"),
-                *(f"--target-path={read.parent}", f"--log-path={self.folder / 'logs'}"),
-            ],
-            self.folder,
-        )
+        # of an option given twice, the last one counts
+        finished = ran_dbt([*words, f"--profiles-dir={self._dbt_folder}"], self.folder)
         if read.exists():
             shutil.copy(read, kept)
-        assert finished.returncode == 0, finished.said
+        assert finished.code == 0, finished.said
         return finished.said
 
     @property

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbt_process import Finished
 from dbt_project_runner import copied_project
 
 from submitter.odbc import parts_of, text_of, with_driver
@@ -44,14 +45,6 @@ class Login:
 
     user: str
     password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a command said and how it ended."""
-
-    code: int
-    said: str
 
 
 @dataclass(frozen=True)

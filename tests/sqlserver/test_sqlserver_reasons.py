@@ -14,7 +14,8 @@ from submitter.trial.demo import submit_environment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from live_server import Finished, LiveDatabase
+    from dbt_process import Finished
+    from live_server import LiveDatabase
 
 SECRET = "Wrong-Password-1!"
 
