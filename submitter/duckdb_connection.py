@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # the payloads each time would take it far longer than the rest; the next dbt run packs what it writes.
 _QUICK_TO_WRITE = "set disabled_compression_methods = 'zstd,dict_fsst'"
 
+# Enough for payloads of some kilobytes. A batch is all that is in hand, but DuckDB keeps what it read as long as there
+# is room.
+_MEGABYTES_AT_FIRST = 48
+
 
 class DuckDbConnection:
     """A DuckDB file. Its file lock is also what keeps a second run out."""
@@ -31,8 +35,7 @@ class DuckDbConnection:
     def __init__(self, path: Path, memory: str, *, read_only: bool = False) -> None:
         """Open an existing file, for writing unless it is to be `read_only`.
 
-        What DuckDB keeps of it is at most so much `memory` (`48MB`). A batch is all that is in hand; without a limit
-        DuckDB keeps what it read before as long as there is room.
+        DuckDB gets at most so much `memory` (`1GB`), and no more of it than it has needed so far.
 
         Raises DatabaseError when it is not there or no DuckDB file, AlreadyRunningError when another process has it.
         """
@@ -43,11 +46,13 @@ class DuckDbConnection:
                 "The target is DuckDB, which is not installed.", "Run: pip install csc-submit[trial]"
             ) from error
         self._errors = duckdb
+        self._most = int(memory[:-2]) * (1000 if memory.endswith("GB") else 1)
+        self._megabytes = min(_MEGABYTES_AT_FIRST, self._most)
         if not path.is_file():
             raise DatabaseError(f"The database {path} does not exist.", RUN_DBT)
         try:
             self._connection = duckdb.connect(
-                str(path), read_only=read_only, config={"threads": 1, "memory_limit": memory}
+                str(path), read_only=read_only, config={"threads": 1, "memory_limit": f"{self._megabytes}MB"}
             )
             self._connection.execute(_QUICK_TO_WRITE)
         except duckdb.IOException as error:
@@ -62,6 +67,17 @@ class DuckDbConnection:
 
     def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
         """Execute all statements and commit, or none of them; return the rows of the last."""
+        while True:
+            try:
+                return self._once(statements)
+            except self._errors.OutOfMemoryException as error:  # noqa: PERF203 - the database takes longer
+                if not self._has_grown():
+                    raise DatabaseError(
+                        "DuckDB needs more memory for payloads of this size.",
+                        "Set CSC_DUCKDB_MEMORY, for example to 4GB.",
+                    ) from error
+
+    def _once(self, statements: Sequence[Statement]) -> list[tuple[Any, ...]]:
         self._execute("begin transaction")
         try:
             rows: list[tuple[Any, ...]] = []
@@ -72,6 +88,12 @@ class DuckDbConnection:
             self._undo()
             raise
         return rows
+
+    def _has_grown(self) -> bool:
+        """Give DuckDB twice the memory, as far as it may have it."""
+        before, self._megabytes = self._megabytes, min(2 * self._megabytes, self._most)
+        self._connection.execute(f"set memory_limit = '{self._megabytes}MB'")
+        return self._megabytes > before
 
     def _undo(self) -> None:
         try:
@@ -89,10 +111,8 @@ class DuckDbConnection:
             raise DatabaseError(
                 f"The database lacks a table or column: {str(error).splitlines()[0]}.", RUN_DBT
             ) from error
-        except self._errors.OutOfMemoryException as error:
-            raise DatabaseError(
-                "DuckDB needs more memory for payloads of this size.", "Set CSC_DUCKDB_MEMORY, for example to 1GB."
-            ) from error
+        except self._errors.OutOfMemoryException:  # for `transaction`
+            raise
         except self._errors.Error as error:
             raise DatabaseError(
                 f"The database refused a statement ({type(error).__name__}).", "Nothing was lost; try again."

@@ -7,14 +7,15 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from ssl import SSLCertVerificationError
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
+from urllib3 import Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
-from submitter.http_session import open_session, proxy_for
+from submitter.http_session import open_connection, open_session, proxy_for
 from submitter.network_reasons import trouble
 from submitter.token_fetch import fetch_token, without_secrets
 
@@ -84,7 +85,14 @@ class Endpoint:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._session = open_session(settings)
-        self._timeout = (settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
+        self._connection = open_connection(self._session, settings.children_url)
+        self._path = urlsplit(settings.children_url).path
+        self._headers = {
+            **self._session.headers,
+            "Content-Type": "application/json",
+            "SupplierKey": settings.supplier_key.get_secret_value(),
+        }
+        self._timeout = Timeout(settings.csc_connect_timeout_seconds, settings.csc_read_timeout_seconds)
 
     def post(self, payloads: Sequence[str], token: str) -> Answer:
         """Post one batch, text as it is, and return what came back; never raises for what the network does."""
@@ -92,31 +100,28 @@ class Endpoint:
         body = f"[{','.join(payloads)}]".encode(errors="replace")
         started = time.monotonic()
         try:
-            response = self._session.post(
-                self._settings.children_url,
-                data=body,
-                headers={
-                    "Authorization": f"Bearer {token}",
-                    "Content-Type": "application/json",
-                    "SupplierKey": self._settings.supplier_key.get_secret_value(),
-                },
+            response = self._connection.urlopen(
+                "POST",
+                self._path,
+                body=body,
+                headers={**self._headers, "Authorization": f"Bearer {token}"},
                 timeout=self._timeout,
-                allow_redirects=False,
+                retries=False,
+                redirect=False,
             )
-        except requests.RequestException as error:
+        except HTTPError as error:
             return Answer(None, b"", self._why(error), None, None, _since(started), taken=not _never_connected(error))
         return Answer(
-            response.status_code,
-            response.content,
-            # requests would guess the encoding, for milliseconds
-            without_secrets(response.content.decode(errors="replace"), token, self._settings),
+            response.status,
+            response.data,
+            without_secrets(response.data.decode(errors="replace"), token, self._settings),
             next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
             _retry_after(response.headers.get("Retry-After")),
             _since(started),
             taken=True,
         )
 
-    def _why(self, error: requests.RequestException) -> str:
+    def _why(self, error: HTTPError) -> str:
         url = self._settings.api_endpoint
         return trouble(error, urlsplit(url).hostname or url, proxy_for(url, self._settings)).reason
 
@@ -129,13 +134,10 @@ def _since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
 
 
-def _never_connected(error: requests.RequestException) -> bool:
-    if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)):
-        return True
-    cause: Any = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(cause, (NewConnectionError, ConnectTimeoutError, ProxyError))
+def _never_connected(error: HTTPError) -> bool:
+    """Tell whether an error is certain to have come before the request: what breaks TLS may come at any time."""
+    untrusted = isinstance(error, SSLError) and any(isinstance(cause, SSLCertVerificationError) for cause in error.args)
+    return untrusted or isinstance(error, (NewConnectionError, ConnectTimeoutError, ProxyError))
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies
 
+import requests
 import truststore
 import urllib3
 from oauthlib.oauth2 import BackendApplicationClient
@@ -26,7 +27,7 @@ from submitter.errors import ConfigurationError
 from submitter.settings import is_loopback
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import HTTPConnectionPool
 
     from submitter.settings import Settings
 
@@ -202,3 +203,14 @@ def open_session(settings: Settings) -> HttpSession:
             parts = urlsplit(url)
             session.proxies[f"{parts.scheme}://{parts.hostname}"] = proxy.url
     return session
+
+
+def open_connection(session: HttpSession, url: str) -> HTTPConnectionPool:
+    """Return the connection of a session to one address, through its proxy and under its certificates.
+
+    What a session does for each request besides would be a tenth of a sender's time.
+    """
+    adapter = session.get_adapter(url)
+    request = requests.Request("POST", url).prepare()
+    connection: HTTPConnectionPool = adapter.get_connection_with_tls_context(request, session.verify, session.proxies)
+    return connection

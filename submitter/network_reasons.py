@@ -8,8 +8,7 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import requests
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ProxyError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ProtocolError, ProxyError, ReadTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +45,7 @@ def trouble(error: BaseException, host: str, proxy: Proxy | None) -> Trouble:
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return tls_trouble(cause, host)
-    if any(isinstance(cause, (ProxyError, requests.exceptions.ProxyError)) for cause in causes):
+    if any(isinstance(cause, ProxyError) for cause in causes):
         return Trouble(f"{through} cannot be reached", "Check the proxy's address, or name the host in NO_PROXY.")
     for kinds, reason, next_step in (
         (
@@ -54,11 +53,10 @@ def trouble(error: BaseException, host: str, proxy: Proxy | None) -> Trouble:
             f"the name {host} cannot be resolved",
             "Check the address and the DNS.",
         ),
-        ((requests.exceptions.ConnectTimeout,), f"no connection to {host} in time", _FIREWALL),
-        ((requests.exceptions.ReadTimeout,), "no answer in time", "Try again later, or set CSC_READ_TIMEOUT_SECONDS."),
+        ((ReadTimeoutError,), "no answer in time", "Try again later, or set CSC_READ_TIMEOUT_SECONDS."),
         ((ConnectionRefusedError,), f"{host} refuses the connection", "Check the address and port."),
         ((ConnectTimeoutError, TimeoutError), f"no connection to {host} in time", _FIREWALL),
-        ((ConnectionError, requests.ConnectionError), "the connection broke", "Try again; see the firewall's log."),
+        ((ConnectionError, ProtocolError), "the connection broke", "Try again; see the firewall's log."),
     ):
         if any(isinstance(cause, kinds) for cause in causes):
             return Trouble(reason, next_step)

@@ -64,7 +64,7 @@ class DatabaseSettings(BaseSettings):
     table_name: Text = "ssd_api_data_staging"
     db_connection_string: SecretStr | None = None
     sql_conn_str: SecretStr | None = None
-    csc_duckdb_memory: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] = "48MB"
+    csc_duckdb_memory: Annotated[str, Field(pattern=r"^[0-9]+(MB|GB)$")] = "1GB"
 
     @field_validator("table_name")
     @classmethod

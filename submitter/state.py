@@ -49,7 +49,7 @@ class Verdict(str, Enum):
     UNKNOWN = "unknown"  # the receiver may have taken it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """A child in flight: exactly the text to post."""
 
@@ -57,7 +57,7 @@ class Record:
     payload: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A child that waits, and about how many bytes its payload is."""
 
@@ -65,7 +65,7 @@ class Candidate:
     bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What came of one child in one attempt; `text` is the receipt or the reason.
 
@@ -212,6 +212,8 @@ class StateStore:
         self._text_to_send = f"coalesce({column}, json_payload)"
         # SQL Server keeps two bytes a character, of which the wire needs one for most.
         self._size = f"datalength({self._text_to_send}) / 2" if self._server else f"strlen({self._text_to_send})"
+        # What finds a row again: DuckDB has no index on person_id.
+        self._row = "person_id" if self._server else "rowid"
         # dbt writes small letters. A function would keep SQL Server from its index, whose usual collation ignores case.
         self._status = "submission_status" if self._server else "lower(submission_status)"
 
@@ -252,8 +254,8 @@ class StateStore:
         rows = self._connection.transaction(
             Statement(
                 # only the texts of these are measured
-                f"select person_id, coalesce({self._size}, 0) from {self._state} where person_id in ("
-                f"select person_id from {self._state} "
+                f"select person_id, coalesce({self._size}, 0) from {self._state} where {self._row} in ("
+                f"select {self._row} from {self._state} "
                 f"where {self._status} = ? and inflight_payload is null and person_id > ? "
                 + (answered if status is Status.ERROR else "")
                 + _FIRST_ROWS.format(limit=int(limit))

@@ -134,6 +134,23 @@ def test_a_wrong_certificate_says_what_is_wrong(  # noqa: PLR0913 - fixtures and
         assert expected in said(submit(f"https://localhost:{front.port}", CSC_CA_FILE=str(front.ca_file)), 5)
 
 
+def test_tls_that_breaks_after_the_request_leaves_the_child_in_flight(
+    state: State, submit: Submit, receiver: RunningReceiver, tmp_path: Path
+) -> None:
+    with tls_front(receiver.base_url, tmp_path, breaks=True) as front, http_proxy(front.port, open_to_all=True) as way:
+        finished = submit(
+            *(f"{URL}/", "--live"),
+            TOKEN_ENDPOINT=f"{URL}/token",
+            CSC_CA_FILE=str(front.ca_file),
+            CSC_PROXY=f"127.0.0.1:{way.port}",
+            CSC_MAX_ATTEMPTS="1",
+        )
+    assert (finished.code, finished.err) == (5, "")
+    assert "1 unknown" in finished.out
+    assert receiver.store.ids() == ["p1"]
+    assert state.row("p1")["inflight_payload"] is not None
+
+
 def test_certificates_are_unchecked_for_a_test_receiver_only(
     submit: Submit, receiver: RunningReceiver, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import socketserver
 import ssl
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "receiver-test.invalid"  # no DNS knows it: only the proxy does
+_UNREADABLE = b"\x17\x03\x03\x00\x20" + bytes(32)  # a TLS record that no key opens
 USER, PASSWORD = "domain\\user", "Pl@nted:pass/word%1"
 
 
@@ -65,8 +67,13 @@ class TlsFront:
 
 
 @contextmanager
-def tls_front(base_url: str, folder: Path, *, name: str = HOST, expired: bool = False) -> Iterator[TlsFront]:
-    """Speak TLS before a plain server, with a certificate by an authority that no system knows."""
+def tls_front(
+    base_url: str, folder: Path, *, name: str = HOST, expired: bool = False, breaks: bool = False
+) -> Iterator[TlsFront]:
+    """Speak TLS before a plain server, with a certificate by an authority that no system knows.
+
+    If it `breaks`, it does so when the server has answered anything but a request for a token.
+    """
     authority = trustme.CA(organization_name="Planted Firewall")
     past = datetime.now(timezone.utc) - timedelta(days=1)
     certificate = authority.issue_cert(name, not_after=past if expired else None)
@@ -81,7 +88,14 @@ def tls_front(base_url: str, folder: Path, *, name: str = HOST, expired: bool = 
             context.wrap_socket(client, server_side=True) as secured,
             socket.create_connection((behind.hostname or "", behind.port or 0)) as server,
         ):
-            _join(secured, server)
+            request = secured.recv(65536)
+            server.sendall(request)
+            if breaks and not request.startswith(b"POST /token"):
+                threading.Thread(target=_pump, args=(secured, server), daemon=True).start()
+                server.recv(1)
+                os.write(secured.fileno(), _UNREADABLE)
+            else:
+                _join(secured, server)
 
     with _serving(handle) as port:
         yield TlsFront(port, ca_file)

@@ -136,6 +136,18 @@ def test_children_too_large_for_the_memory_given_to_the_database(
     assert sorted(state.statuses().values()) == ["error"] * 30 + ["sent"]
 
 
+def test_many_children_with_long_payloads_need_no_setting(
+    state: State, submit: Submit, receiver: RunningReceiver
+) -> None:
+    state.put_many(2500)
+    state.execute(
+        "update csc.ssd_api_data_staging set json_payload = concat(json_payload, repeat(' ', 20000 + rowid % 2000))"
+    )
+    finished = submit(receiver.base_url)
+    assert finished.code == 0, finished.said
+    assert len(receiver.store) == 2500
+
+
 def test_dry_run_touches_nothing(state: State, submit: Submit) -> None:
     state.put_many(150)
     before = state.rows()
