@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _IN_HAND_FOR_EACH = 6
 _BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
 # Ids are read ahead, payloads never: few at first, because the senders wait for them.
-_FIRST_IDS, _IDS_AT_ONCE = 1000, 20_000
+_FIRST_IDS, _IDS_AT_ONCE = 1000, 5000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
 _TRY_LATER = "Nothing is lost: the next run starts with these children. Try again later."
 _NO_ANSWER = "no answer before the run had to end"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -148,7 +149,8 @@ class SqlServerConnection:
         rows: list[tuple[Any, ...]] = []
         cursor = self._connection.cursor()
         for statement in statements:
-            cursor.execute(statement.sql, *map(_exact, statement.parameters))
+            sql, parameters = _without_nulls(statement)
+            cursor.execute(sql, *map(_exact, parameters))
             rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
         cursor.close()
         self._connection.commit()
@@ -172,6 +174,25 @@ class SqlServerConnection:
     def _reason(self, error: Exception) -> DatabaseError:
         parts = self._target.parts
         return Refusal.of(error).reason(parts.get("SERVER", "the server"), parts.get("DATABASE", "that it names"))
+
+
+def _without_nulls(statement: Statement) -> tuple[str, list[object]]:
+    """Write `null` where a parameter is None.
+
+    The driver has the server read the statement once more to learn the type of such a parameter. Should that fail, the
+    server undoes the transaction, and the driver goes on as if nothing were: the statements before it would be lost.
+    """
+    waiting = iter(statement.parameters)
+    parameters: list[object] = []
+
+    def written(_: re.Match[str]) -> str:
+        parameter = next(waiting)
+        if parameter is None:
+            return "null"
+        parameters.append(parameter)
+        return "?"
+
+    return re.sub(r"\?", written, statement.sql), parameters
 
 
 def _exact(parameter: object) -> object:

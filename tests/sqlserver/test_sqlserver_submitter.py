@@ -19,7 +19,7 @@ from submitter.odbc import parts_of
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
 from submitter.sqlserver_connection import SqlServerConnection
-from submitter.state import Answered, Attempt, StateStore, Status, Verdict, now
+from submitter.state import Answered, Attempt, Settlement, StateStore, Status, Verdict, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,6 +125,26 @@ def test_answers_without_text_status_or_request_id_are_written_down(empty: LiveD
         assert store.batches_in_flight() == ["b"]
     events = empty.execute("select person_id, http_status, request_id, reason from csc.submission_event order by 1")
     assert events == [("a", None, None, None), ("b", None, None, "no answer")]
+
+
+def test_many_answers_without_a_request_id_are_settled_together(empty: LiveDatabase) -> None:
+    batches = {batch: [f"{batch}{number:03d}" for number in range(100)] for batch in ("a", "b", "c")}
+    put(empty, {person_id: "{}" for person_ids in batches.values() for person_id in person_ids})
+    with connected(empty) as connection:
+        store = StateStore(connection, "csc", "ssd_api_data_staging")
+        taken = store.take_off_together(batches)
+        store.settle_together(
+            [
+                Settlement(
+                    Attempt("run", batch, 1, 200, None, 5),
+                    [Answered(record.person_id, Verdict.ACCEPTED, "receipt") for record in records],
+                )
+                for batch, records in taken.items()
+            ]
+        )
+        assert store.batches_in_flight() == []
+    assert empty.execute(f"select count(*) from {STATE} where submission_status = 'sent'") == [(300,)]
+    assert empty.execute("select count(*) from csc.submission_event") == [(300,)]
 
 
 def test_only_the_batch_that_was_posted_is_settled(empty: LiveDatabase) -> None:
