@@ -208,7 +208,7 @@ def open_session(settings: Settings) -> HttpSession:
 def open_connection(session: HttpSession, url: str) -> HTTPConnectionPool:
     """Return the connection of a session to one address, through its proxy and under its certificates.
 
-    What a session does for each request besides would be a tenth of a sender's time.
+    What a session does for each request besides takes most of a millisecond, which all senders wait for.
     """
     adapter = session.get_adapter(url)
     request = requests.Request("POST", url).prepare()
