@@ -167,7 +167,7 @@ def dbt_command(folder: Path, run_date: date, *arguments: str) -> list[str]:
     return [sys.executable, "-c", start, *dbt_arguments(folder, run_date, *arguments)]
 
 
-def dbt_arguments(folder: Path, run_date: date, *arguments: str) -> list[str]:
+def dbt_arguments(folder: Path, run_date: date, *arguments: str, **variables: object) -> list[str]:
     """Return what follows the word dbt in the command."""
     return [
         "--no-use-colors",
@@ -177,7 +177,7 @@ def dbt_arguments(folder: Path, run_date: date, *arguments: str) -> list[str]:
         f"--target-path={folder / 'target'}",
         f"--log-path={folder / 'logs'}",
         "--vars",
-        json.dumps({"csc_ssd_schema": SSD_SCHEMA, "csc_run_date": run_date.isoformat()}),
+        json.dumps({"csc_ssd_schema": SSD_SCHEMA, "csc_run_date": run_date.isoformat(), **variables}),
     ]
 
 

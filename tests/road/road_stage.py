@@ -64,10 +64,10 @@ class Road:
         What dbt has read of the project serves every road of the same variables: it takes longer than a small build.
         """
         no_unit_tests = [NO_UNIT_TESTS] if "build" in arguments else []
-        words = dbt_arguments(self.folder, self.run_date, *arguments, *no_unit_tests)
-        words[-1] = json.dumps({**json.loads(words[-1]), **(variables or {})})
+        words = dbt_arguments(self.folder, self.run_date, *arguments, *no_unit_tests, **(variables or {}))
         read = self.folder / "target" / "partial_parse.msgpack"
-        kept = self.folder.parent / f"{hashlib.sha256(words[-1].encode()).hexdigest()}.msgpack"
+        given = json.dumps([self.run_date.isoformat(), variables])
+        kept = self.folder.parent / f"{hashlib.sha256(given.encode()).hexdigest()}.msgpack"
         if kept.exists():
             read.parent.mkdir(exist_ok=True)
             shutil.copy(kept, read)

@@ -182,12 +182,14 @@ class LiveDatabase:
         self, receiver: RunningReceiver, *arguments: str, login: Login | None = None, schema: str = CSC
     ) -> Finished:
         """Run csc-submit over the dbt profile against a stand-in."""
-        return self.csc_submit(
-            *("run", "--env-file", str(self.folder / "no.env"), *arguments),
-            login=login,
-            schema=schema,
-            environment={**submit_environment(receiver, ReceiverConfig()), "CSC_BACKOFF_SECONDS": "0"},
+        return _ran(
+            self.submit_command(*arguments, login=login, schema=schema),
+            {**submit_environment(receiver, ReceiverConfig()), "CSC_BACKOFF_SECONDS": "0"},
         )
+
+    def submit_command(self, *arguments: str, login: Login | None = None, schema: str = CSC) -> list[str]:
+        """Write the dbt profile and return the command of a run that knows no other settings."""
+        return self._command("run", "--env-file", str(self.folder / "no.env"), *arguments, login=login, schema=schema)
 
     def csc_submit(
         self,
@@ -197,9 +199,12 @@ class LiveDatabase:
         environment: Mapping[str, str] | None = None,
     ) -> Finished:
         """Run a command that takes its database from the dbt profile."""
-        self.write_profile(login, schema)
-        where = ("--project-dir", str(project_root()), "--profiles-dir", str(self.folder))
-        return _ran([sys.executable, "-m", "submitter", *arguments, *where], environment or os.environ)
+        return _ran(self._command(*arguments, login=login, schema=schema), environment or os.environ)
+
+    def _command(self, *arguments: str, login: Login | None, schema: str) -> list[str]:
+        profiles = self.write_profile(login, schema)
+        where = ("--project-dir", str(project_root()), "--profiles-dir", str(profiles))
+        return [sys.executable, "-m", "submitter", *arguments, *where]
 
     @staticmethod
     def command(*arguments: str) -> Finished:

@@ -7,7 +7,6 @@ CSC_TEST_SQLSERVER_CHILDREN says how many children; the time of each model and t
 from __future__ import annotations
 
 import os
-import sys
 import time
 from datetime import date
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from live_server import seconds_of_models
 from scale import measured
 from throughput import receiving
 
-from submitter.project_files import project_root
 from submitter.receiver.app import ReceiverConfig
 from submitter.receiver.serve import serve
 from submitter.trial.demo import submit_environment
@@ -92,14 +90,11 @@ def test_memory_does_not_grow_with_the_number_of_children(
     database.make_ssd_tables()
     database.must_dbt("seed", run_date=RUN_DATE)
     database.must_dbt("run", run_date=RUN_DATE)
-    profiles = database.write_profile()
-    command = [*(sys.executable, "-m", "submitter", "run", "--env-file", str(profiles / "no.env"))]
-    command += [*("--project-dir", str(project_root()), "--profiles-dir", str(profiles))]
     peaks = []
     for children in (AT_LEAST, CHILDREN):
         fill(database, children)
         with receiving(0) as receiver:
-            sent = measured(command, submit_environment(receiver, ReceiverConfig()), (0,))
+            sent = measured(database.submit_command(), submit_environment(receiver, ReceiverConfig()), (0,))
         assert database.execute(f"select count(*) from {STATE} where submission_status = 'sent'") == [(children,)]
         with capsys.disabled():
             print(f"\n{children} children: csc-submit took {sent.seconds:.1f} s and at most {sent.megabytes:.0f} MB")
