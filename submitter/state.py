@@ -137,7 +137,7 @@ def lock_name(schema: str, table: str) -> str:
     return f"csc-submit {schema}.{table}"
 
 
-# Thirteen parameters each at most, of which SQL Server takes 2,100 in a statement.
+# Thirteen parameters each and three besides at most, of which SQL Server takes 2,100 in a statement.
 _ANSWERS_AT_ONCE = 160
 
 # Both engines know this, and neither knows the other's own word for it.
@@ -410,9 +410,15 @@ class StateStore:
         )
         over_at = f"cast(attempt.over_at as {'datetime2(3)' if self._server else 'timestamp'})"
         within, bounds = self._within([each.person_id for _, each in said])
-        # SQL Server's transactions are executed again after a lost connection
-        known = f" where not exists (select 1 from {self._events} as known where known.occurred_at = {over_at} "
-        known = f"{known}and known.event_id = answer.event_id)" if self._server else ""
+        # SQL Server's transactions are executed again after a lost connection: all of these were written then, or none
+        known, of_known = "", list[object]()
+        if self._server:
+            moments = [each.at for _, each in places.values()]
+            known = (
+                f" where not exists (select 1 from {self._events} as known where known.occurred_at "
+                "between cast(? as datetime2(3)) and cast(? as datetime2(3)) and known.event_id like ?)"
+            )
+            of_known = [min(moments), max(moments), f"{ids}%"]
         return Statement(
             f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
             "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
@@ -423,7 +429,7 @@ class StateStore:
             f"coalesce(state.inflight_hash, state.current_hash), {over_at} "
             f"from {self._state} as state inner join {answer} on answer.person_id = state.person_id "
             f"inner join {attempt} on attempt.place = answer.attempt{within}{known}",
-            [*values, *of_attempts, *bounds],
+            [*values, *of_attempts, *bounds, *of_known],
         )
 
     def _settlement(self, changes: str, answers: Sequence[tuple[str, Answered]], moment: datetime) -> Statement:
