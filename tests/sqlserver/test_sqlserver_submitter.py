@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,6 +145,48 @@ def test_many_answers_without_a_request_id_are_settled_together(empty: LiveDatab
         assert store.batches_in_flight() == []
     assert empty.execute(f"select count(*) from {STATE} where submission_status = 'sent'") == [(300,)]
     assert empty.execute("select count(*) from csc.submission_event") == [(300,)]
+
+
+def test_a_transaction_whose_commit_went_unnoticed_writes_no_event_again(empty: LiveDatabase) -> None:
+    put(empty, {"a": "{}", "b": "{}"})
+    at = now()
+    first = Attempt("run", "b", 1, None, None, 5, at)
+    second = Attempt("run", "b", 2, 200, None, 5, at + timedelta(seconds=30))
+    third = Attempt("run", "b", 3, 200, None, 5, at)
+    with connected(empty) as connection:
+        store = StateStore(Doubled(connection), "csc", "ssd_api_data_staging")
+        store.take_off("b", ["a", "b"])
+        unknown = [Answered("a", Verdict.UNKNOWN, None), Answered("b", Verdict.UNKNOWN, None)]
+        store.settle_together([Settlement(first, unknown), Settlement(second, unknown)])
+        # within the time that the others span
+        store.settle(third, [Answered("a", Verdict.ACCEPTED, "receipt"), Answered("b", Verdict.REJECTED, "no")])
+    events = empty.execute("select person_id, attempt, event from csc.submission_event order by person_id, attempt")
+    assert events == [
+        ("a", 1, "unknown"),
+        ("a", 2, "unknown"),
+        ("a", 3, "accepted"),
+        ("b", 1, "unknown"),
+        ("b", 2, "unknown"),
+        ("b", 3, "rejected"),
+    ]
+    rows = empty.execute(f"select submission_status, error_count, previous_json_payload from {STATE} order by 1")
+    assert rows == [("error", 1, None), ("sent", 0, "{}")]
+
+
+class Doubled:
+    """A connection that executes everything again, as after a lost answer to a commit."""
+
+    engine = "sqlserver"
+
+    def __init__(self, connection: SqlServerConnection) -> None:
+        self._connection = connection
+
+    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        self._connection.transaction(*statements)
+        return self._connection.transaction(*statements)
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def test_only_the_batch_that_was_posted_is_settled(empty: LiveDatabase) -> None:
