@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from submitter.errors import SubmitError
 
 _LONGEST_REASON = 500
-_RECEIPT = re.compile(r"\d{4}-\d{2}-\d{2}\S+")  # the moment, then an id; what is known of the rest varies
+# The moment, then an id; what is known of the rest varies, but a text that no database can hold is none.
+_RECEIPT = re.compile(r"\d{4}-\d{2}-\d{2}[^\s\x00-\x1f\ud800-\udfff]+")
 # `[3].child_details.sex: ...`; an index right after a name belongs to a path. The quotes and escapes of a JSON
 # answer end a reason as a line end does.
 _RECORD = r"(?<![\w\]])\[(?P<index>\d{1,4})\]"

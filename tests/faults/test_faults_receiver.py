@@ -30,6 +30,9 @@ FAULTS: dict[str, list[Fault]] = {
     "receipts that are no texts": [Fault(takes=False, receipts=lambda receipts: [None for _ in receipts])],
     "receipts that are empty": [Fault(takes=False, receipts=lambda receipts: ["" for _ in receipts])],
     "receipts that are none": [Fault(takes=False, receipts=lambda receipts: ["failed" for _ in receipts])],
+    "receipts that no UTF-8 can hold": [
+        Fault(takes=False, receipts=lambda receipts: [f"{receipt}\ud83d" for receipt in receipts])
+    ],
     "one receipt again and again": [Fault(takes=False, receipts=lambda receipts: [receipts[0] for _ in receipts])],
     "an object": [Fault(takes=False, receipts=lambda receipts: {"receipts": receipts})],
     "a proxy's page": [Fault(takes=False, body="<html>Sign in</html>")],
