@@ -173,22 +173,6 @@ def test_a_transaction_whose_commit_went_unnoticed_writes_no_event_again(empty: 
     assert rows == [("error", 1, None), ("sent", 0, "{}")]
 
 
-class Doubled:
-    """A connection that executes everything again, as after a lost answer to a commit."""
-
-    engine = "sqlserver"
-
-    def __init__(self, connection: SqlServerConnection) -> None:
-        self._connection = connection
-
-    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
-        self._connection.transaction(*statements)
-        return self._connection.transaction(*statements)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 def test_only_the_batch_that_was_posted_is_settled(empty: LiveDatabase) -> None:
     put(empty, {"a": "{}"})
     with connected(empty) as connection:
@@ -368,6 +352,14 @@ class Counted:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class Doubled(Counted):
+    """A connection that executes everything again, as after a lost answer to a commit."""
+
+    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        super().transaction(*statements)
+        return super().transaction(*statements)
 
 
 def test_statuses_of_any_case_are_found(empty: LiveDatabase) -> None:
