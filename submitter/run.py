@@ -188,7 +188,7 @@ class Run:
                 self._troubles_in_a_row = 0
                 self.tally.accepted += len(receipts)
                 accepted = [
-                    Answered(record.person_id, Verdict.ACCEPTED, receipt)
+                    Answered(record, Verdict.ACCEPTED, receipt)
                     for record, receipt in zip(part.records, receipts, strict=True)
                 ]
                 return Settlement(attempt, accepted), []
@@ -214,7 +214,7 @@ class Run:
             reasons = {0: "too large for the receiver (413)" if is_too_large else _told(answer, records[0])}
         self.tally.rejected += len(reasons)
         rejected = [
-            Answered(records[index].person_id, Verdict.REJECTED, reason, in_doubt=part.maybe_taken)
+            Answered(records[index], Verdict.REJECTED, reason, in_doubt=part.maybe_taken)
             for index, reason in reasons.items()
         ]
         rest = [record for index, record in enumerate(records) if index not in reasons]
@@ -305,7 +305,7 @@ def _rest(part: Part, records: Sequence[Record]) -> Part:
 
 
 def _same_for_all(part: Part, attempt: Attempt, verdict: Verdict, reason: str) -> Settlement:
-    return Settlement(attempt, [Answered(record.person_id, verdict, reason) for record in part.records])
+    return Settlement(attempt, [Answered(record, verdict, reason) for record in part.records])
 
 
 def _told(answer: Answer, record: Record) -> str:

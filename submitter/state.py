@@ -51,10 +51,15 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A child in flight: exactly the text to post."""
+    """A child in flight: exactly the text to post, and what the audit trail says of it.
+
+    `payload_hash` is the SHA-256 of the content, of which a delta's text is but a part.
+    """
 
     person_id: str
     payload: str
+    row_state: str | None
+    payload_hash: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Answered:
     A rejected child is `in_doubt` when the receiver may have taken the same text in an earlier attempt.
     """
 
-    person_id: str
+    record: Record
     verdict: Verdict
     text: str | None
     in_doubt: bool = False
@@ -137,8 +142,10 @@ def lock_name(schema: str, table: str) -> str:
     return f"csc-submit {schema}.{table}"
 
 
-# Thirteen parameters each and three besides at most, of which SQL Server takes 2,100 in a statement.
-_ANSWERS_AT_ONCE = 160
+# Fifteen parameters each and three besides at most, of which SQL Server takes 2,100 in a statement.
+_ANSWERS_AT_ONCE = 139
+
+_RECORD = "person_id, inflight_payload, row_state, coalesce(inflight_hash, current_hash)"
 
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
@@ -272,7 +279,7 @@ class StateStore:
     def take_off_together(self, batches: Mapping[str, Sequence[str]]) -> dict[str, list[Record]]:
         """Write down several batches in one transaction, and return them."""
         children = [(person_id, batch_id) for batch_id, person_ids in batches.items() for person_id in person_ids]
-        flying, values = self._table("flying", {"person_id": 48, "batch_id": 36}, children)
+        flying = self._table("flying", {"person_id": "nvarchar(48)", "batch_id": "nvarchar(36)"}, children)
         within, bounds = self._within([person_id for person_id, _ in children])
         rows = self._connection.transaction(
             self._update(
@@ -280,31 +287,31 @@ class StateStore:
                 "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
                 "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
                 "inflight_batch_id = flying.batch_id, submission_status = 'sending'",
-                (flying, values),
+                flying,
                 "flying.person_id = state.person_id and state.inflight_payload is null "
                 f"and state.json_payload is not null and {self._status} in (?, ?){within}",
                 [*(status.value for status in Status), *bounds],
             ),
             Statement(
-                f"select state.inflight_batch_id, state.person_id, state.inflight_payload from {self._state} as state "
-                f"where state.inflight_batch_id in ({_marks(batches)}){within} order by state.person_id",
+                f"select inflight_batch_id, {_RECORD} from {self._state} as state "
+                f"where inflight_batch_id in ({_marks(batches)}){within} order by person_id",
                 [*batches, *bounds],
             ),
         )
         taken: dict[str, list[Record]] = {batch_id: [] for batch_id in batches}
-        for batch_id, person_id, payload in rows:
-            taken[str(batch_id)].append(Record(str(person_id), str(payload)))
+        for batch_id, *record in rows:
+            taken[str(batch_id)].append(Record(*record))
         return taken
 
     def in_flight(self, batch_id: str) -> list[Record]:
         """Return a batch in flight, byte for byte as it was posted."""
         rows = self._connection.transaction(
             Statement(
-                f"select person_id, inflight_payload from {self._state} where inflight_batch_id = ? order by person_id",
+                f"select {_RECORD} from {self._state} where inflight_batch_id = ? order by person_id",
                 [batch_id],
             )
         )
-        return [Record(str(row[0]), str(row[1])) for row in rows]
+        return [Record(*row) for row in rows]
 
     def batches_in_flight(self) -> list[str]:
         """Return the batches that an interrupted run, or an unclear answer, left behind."""
@@ -330,7 +337,6 @@ class StateStore:
         said = [(settled, answer) for settled in settlements for answer in settled.answers]
         for first in range(0, len(said), self._answers_at_once):
             some = said[first : first + self._answers_at_once]
-            # the events first: they tell of what the state then forgets
             statements.append(self._note(some))
             for verdict, in_doubt, changes in (
                 (Verdict.ACCEPTED, False, _ACCEPTED),
@@ -382,38 +388,52 @@ class StateStore:
         )
 
     def _note(self, said: Sequence[tuple[Settlement, Answered]]) -> Statement:
-        """Write one event a child and attempt, before the state forgets which content was in flight."""
-        places = {id(settled): (str(place), settled.attempt) for place, (settled, _) in enumerate(said)}
+        """Write one event a child and attempt: what was sent, as it was taken off, and what came of it."""
+        attempts = {(id(settled), each.verdict): settled.attempt for settled, each in said}
+        places = {key: str(place) for place, key in enumerate(attempts)}
         ids = str(uuid.uuid4())[:-8]  # each event has its own last eight digits
-        answer, values = self._table(
+        answer, of_answers = self._table(
             "answer",
-            {"event_id": 36, "person_id": 48, "verdict": 20, "text": None, "attempt": 10},
+            {
+                "event_id": "nvarchar(36)",
+                "person_id": "nvarchar(48)",
+                "row_state": "nvarchar(20)",
+                "payload_hash": "varbinary(32)",
+                "text": "nvarchar(max)",
+                "attempt": "nvarchar(10)",
+            },
             [
-                (f"{ids}{place:08x}", *_texts(each), places[id(settled)][0])
-                for place, (settled, each) in enumerate(said)
+                (
+                    *(f"{ids}{number:08x}", each.record.person_id, each.record.row_state, each.record.payload_hash),
+                    *(each.text, places[id(settled), each.verdict]),
+                )
+                for number, (settled, each) in enumerate(said)
             ],
         )
         attempt, of_attempts = self._table(
             "attempt",
             dict.fromkeys(
-                ("place", "run_id", "batch_id", "number", "http_status", "request_id", "duration_ms", "over_at"), 128
+                (
+                    *("place", "verdict", "run_id", "batch_id", "number"),
+                    *("http_status", "request_id", "duration_ms", "over_at"),
+                ),
+                "nvarchar(128)",
             ),
             [
                 (
-                    *(place, each.run_id, each.batch_id, str(each.number)),
+                    *(places[key], key[1].value, each.run_id, each.batch_id, str(each.number)),
                     *(None if each.http_status is None else str(each.http_status), each.request_id),
                     None if each.milliseconds is None else str(each.milliseconds),
                     each.at.isoformat(timespec="milliseconds"),
                 )
-                for place, each in places.values()
+                for key, each in attempts.items()
             ],
         )
         over_at = f"cast(attempt.over_at as {'datetime2(3)' if self._server else 'timestamp'})"
-        within, bounds = self._within([each.person_id for _, each in said])
         # SQL Server's transactions are executed again after a lost connection: all of these were written then, or none
         known, of_known = "", list[object]()
         if self._server:
-            moments = [each.at for _, each in places.values()]
+            moments = [each.at for each in attempts.values()]
             known = (
                 f" where not exists (select 1 from {self._events} as known where known.occurred_at "
                 "between cast(? as datetime2(3)) and cast(? as datetime2(3)) and known.event_id like ?)"
@@ -422,24 +442,23 @@ class StateStore:
         return Statement(
             f"insert into {self._events} (event_id, run_id, batch_id, attempt, person_id, row_state, event, "
             "http_status, request_id, receipt, reason, duration_ms, payload_hash, occurred_at) "
-            "select answer.event_id, attempt.run_id, attempt.batch_id, cast(attempt.number as int), state.person_id, "
-            "state.row_state, answer.verdict, cast(attempt.http_status as int), left(attempt.request_id, 128), "
-            "case when answer.verdict = 'accepted' then left(answer.text, 400) end, "
-            "case when answer.verdict <> 'accepted' then answer.text end, cast(attempt.duration_ms as int), "
-            f"coalesce(state.inflight_hash, state.current_hash), {over_at} "
-            f"from {self._state} as state inner join {answer} on answer.person_id = state.person_id "
-            f"inner join {attempt} on attempt.place = answer.attempt{within}{known}",
-            [*values, *of_attempts, *bounds, *of_known],
+            "select answer.event_id, attempt.run_id, attempt.batch_id, cast(attempt.number as int), answer.person_id, "
+            "answer.row_state, attempt.verdict, cast(attempt.http_status as int), left(attempt.request_id, 128), "
+            "case when attempt.verdict = 'accepted' then left(answer.text, 400) end, "
+            "case when attempt.verdict <> 'accepted' then answer.text end, cast(attempt.duration_ms as int), "
+            f"answer.payload_hash, {over_at} "
+            f"from {answer} inner join {attempt} on attempt.place = answer.attempt{known}",
+            [*of_answers, *of_attempts, *of_known],
         )
 
     def _settlement(self, changes: str, answers: Sequence[tuple[str, Answered]], moment: datetime) -> Statement:
         """Settle the children that are still in flight with the batch that was answered."""
         answer = self._table(
             "answer",
-            {"person_id": 48, "batch_id": 36, "text": None},
-            [(each.person_id, batch_id, each.text) for batch_id, each in answers],
+            {"person_id": "nvarchar(48)", "batch_id": "nvarchar(36)", "text": "nvarchar(max)"},
+            [(each.record.person_id, batch_id, each.text) for batch_id, each in answers],
         )
-        within, bounds = self._within([each.person_id for _, each in answers])
+        within, bounds = self._within([each.record.person_id for _, each in answers])
         return self._update(
             f"{changes.strip()}, {_CLEARED.strip()}, api_response = answer.text, "
             "submission_timestamp = ?, last_updated = ?",
@@ -466,22 +485,23 @@ class StateStore:
         return Statement(sql, [*of_assignments, *values, *of_condition])
 
     def _table(
-        self, name: str, columns: Mapping[str, int | None], rows: Sequence[tuple[str | None, ...]]
+        self, name: str, columns: Mapping[str, str], rows: Sequence[tuple[str | bytes | None, ...]]
     ) -> tuple[str, list[object]]:
-        """Return a table of texts to join with, and its parameters; `columns` are their lengths, None for any.
+        """Return a table of values to join with, and its parameters; `columns` are their types in SQL Server.
 
-        SQL Server is told each type because a driver cannot tell that of an empty parameter.
+        It is told each of them because a driver cannot tell that of an empty parameter.
         """
         names = ", ".join(columns)
         if self._server:
-            types = ["nvarchar(max)" if length is None else f"nvarchar({length})" for length in columns.values()]
-            row = f"({', '.join(f'cast(? as {kind})' for kind in types)})"
+            row = f"({', '.join(f'cast(? as {kind})' for kind in columns.values())})"
             return (
                 f"(values {', '.join([row] * len(rows))}) as {name} ({names})",
                 [value for values in rows for value in values],
             )
         # a list a column: thousands of parameters would take DuckDB longer than the rest
-        lists = ", ".join("unnest(cast(? as varchar[]))" for _ in columns)
+        lists = ", ".join(
+            f"unnest(cast(? as {'blob' if kind.startswith('varbinary') else 'varchar'}[]))" for kind in columns.values()
+        )
         return f"(select {lists}) as {name} ({names})", [list(column) for column in zip(*rows, strict=True)]
 
     def _within(self, person_ids: Sequence[str]) -> tuple[str, list[object]]:
@@ -489,10 +509,6 @@ class StateStore:
         if self._server:
             return "", []
         return " and state.person_id between ? and ?", [min(person_ids), max(person_ids)]
-
-
-def _texts(answer: Answered) -> tuple[str, str, str | None]:
-    return answer.person_id, answer.verdict.value, answer.text
 
 
 def _marks(values: Collection[object]) -> str:

@@ -18,7 +18,7 @@ from road_stage import STATE, Road
 
 from submitter.duckdb_connection import DuckDbConnection
 from submitter.receiver.store import ChildStore
-from submitter.state import Answered, Attempt, RunStart, StateStore, Verdict
+from submitter.state import Answered, Attempt, Record, RunStart, StateStore, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +182,7 @@ class Authority:
 
     road: Road
     held: dict[str, str] = field(default_factory=dict)
-    posted: dict[str, str] = field(default_factory=dict)
+    posted: dict[str, Record] = field(default_factory=dict)
     built: dict[str, str] = field(default_factory=dict)  # the whole payload of what was posted
     receiver: ChildStore = field(default_factory=ChildStore)
 
@@ -220,13 +220,14 @@ class Authority:
             store = StateStore(connection, "csc", "ssd_api_data_staging")
             store.start_run(RunStart("run", "host", "user", "1", "https://x", "999", "full"), len(person_ids))
             records = store.take_off("batch", person_ids)
-        self.posted |= {record.person_id: record.payload for record in records if record.person_id in person_ids}
+        self.posted |= {record.person_id: record for record in records if record.person_id in person_ids}
         built = dict(self.road.execute(f"select person_id, json_payload from {STATE}"))
         self.built |= {person_id: built[person_id] for person_id in person_ids}
 
     def settle(self, verdicts: dict[str, Verdict], in_doubt: set[str]) -> None:
+        settled = {person_id: self.posted.pop(person_id) for person_id in verdicts}
         for person_id, verdict in verdicts.items():
-            posted = json.loads(self.posted.pop(person_id))
+            posted = json.loads(settled[person_id].payload)
             if verdict is Verdict.ACCEPTED:
                 self.receiver.receive(posted)
                 self.held[person_id] = self.built.pop(person_id)
@@ -236,7 +237,7 @@ class Authority:
             StateStore(connection, "csc", "ssd_api_data_staging").settle(
                 Attempt("run", "batch", 1, 200, "request", 1),
                 [
-                    Answered(person_id, verdict, "said", in_doubt=person_id in in_doubt)
+                    Answered(settled[person_id], verdict, "said", in_doubt=person_id in in_doubt)
                     for person_id, verdict in verdicts.items()
                 ],
             )
@@ -308,7 +309,8 @@ def test_the_state_over_many_nights(authority: Authority) -> None:
                 assert json.loads(row["json_payload"]) == purge, name
             # what the receiver holds and what is in flight is the submitter's to say
             assert row["previous_json_payload"] == authority.held.get(name), name
-            assert row["inflight_payload"] == authority.posted.get(name), name
+            posted = authority.posted.get(name)
+            assert row["inflight_payload"] == (posted and posted.payload), name
             assert row["legacy_id"] == f"L{name}"
             said_so = (row["api_response"] or "").startswith("breaks preflight rules: ")
             by_preflight = name in breaking and (name, tonight[name].payload) not in HELD_OTHERWISE

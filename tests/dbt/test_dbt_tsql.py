@@ -23,7 +23,7 @@ from submitter.diagnostics.report import Report
 from submitter.diagnostics.schema import check_schema
 from submitter.project_files import project_root
 from submitter.sqlserver_connection import LAST_RUN, LOCK, SESSION
-from submitter.state import Answered, Attempt, RunEnd, RunStart, Settlement, StateStore, Status, Verdict, now
+from submitter.state import Answered, Attempt, Record, RunEnd, RunStart, Settlement, StateStore, Status, Verdict, now
 from submitter.validation.pending import PAGE, PendingPayloads
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def spoken() -> Recorder:
     recorder.transaction(Statement(SESSION), Statement(LOCK, ("lock", 0)), Statement(LAST_RUN.format(schema="csc")))
     store = StateStore(recorder, "csc", "ssd_api_data_staging")
     people = [f"{number:036d}" for number in range(100)]
+    records = [Record(person_id, "{}", "new", b"hash") for person_id in people]
     attempt = Attempt("run", "batch", 1, 200, "request", 5)
     store.check()
     store.waiting(Status.PENDING, Status.ERROR)
@@ -150,13 +151,13 @@ def spoken() -> Recorder:
     quiet = StateStore(replace(recorder, rows=()), "csc", "ssd_api_data_staging")
     quiet.take_off("batch", people)
     quiet.take_off_together({f"batch {number}": [f"{number}{each}" for each in people] for number in range(8)})
-    store.in_flight("batch")
+    quiet.in_flight("batch")
     store.batches_in_flight()
     for verdict in Verdict:
-        store.settle(attempt, [Answered(person_id, verdict, "text") for person_id in people])
+        store.settle(attempt, [Answered(record, verdict, "text") for record in records])
     one_each = [
-        Settlement(replace(attempt, number=number), [Answered(each, Verdict.ACCEPTED, "text")])
-        for number, each in enumerate(people * 8)
+        Settlement(replace(attempt, number=number), [Answered(record, Verdict.ACCEPTED, "text")])
+        for number, record in enumerate(records * 8)
     ]
     store.settle_together(one_each)
     store.land("batch", people, Status.ERROR)

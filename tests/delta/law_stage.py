@@ -202,16 +202,16 @@ class Law:
             if outcome in ANSWERED:
                 verdict, tried_before = ANSWERED[outcome]
                 in_doubt = verdict is Verdict.REJECTED and (tried_before or replay)
-                answers.append(Answered(record.person_id, verdict, "said", in_doubt=in_doubt))
+                answers.append(Answered(record, verdict, "said", in_doubt=in_doubt))
             elif outcome is Outcome.PUT_BACK and status is not None:
                 put_back.append(record.person_id)
             else:
-                answers.append(Answered(record.person_id, Verdict.UNKNOWN, "no answer"))
+                answers.append(Answered(record, Verdict.UNKNOWN, "no answer"))
         if answers:
             store.settle(Attempt(run_id, batch_id, 1, 200, "request", 1), answers)
         if put_back and status is not None:
             store.land(batch_id, put_back, status)
-        return {answer.person_id for answer in answers if answer.verdict is Verdict.ACCEPTED}
+        return {answer.record.person_id for answer in answers if answer.verdict is Verdict.ACCEPTED}
 
 
 def shrunk(law: Law, history: History, rounds: int = 12, seed: int = 0) -> tuple[History, str]:

@@ -83,7 +83,7 @@ class Nights:
                     for receiver in self.receivers:
                         receiver.receive(json.loads(record.payload))
             if records:
-                answers = [Answered(record.person_id, verdict, "said") for record in records]
+                answers = [Answered(record, verdict, "said") for record in records]
                 store.settle(Attempt("run", "batch", 1, 200, "request", 1), answers)
         return {record.person_id for record in records}
 

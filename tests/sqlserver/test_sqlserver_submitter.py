@@ -88,13 +88,14 @@ def test_a_payload_goes_and_comes_without_losing_a_character(empty: LiveDatabase
     put(empty, texts)
     with connected(empty) as connection:
         store = StateStore(connection, "csc", "ssd_api_data_staging")
-        assert {record.person_id: record.payload for record in store.take_off("b", list(texts))} == texts
+        taken = {record.person_id: record for record in store.take_off("b", list(texts))}
+        assert {person_id: record.payload for person_id, record in taken.items()} == texts
         reason = HARD * 2000
         store.settle(
             attempt("b"),
             [
-                *(Answered(person_id, Verdict.ACCEPTED, "receipt") for person_id in ("short", "long", "wide")),
-                Answered("edge", Verdict.REJECTED, reason),
+                *(Answered(taken[person_id], Verdict.ACCEPTED, "receipt") for person_id in ("short", "long", "wide")),
+                Answered(taken["edge"], Verdict.REJECTED, reason),
             ],
         )
     rows = empty.execute(f"select person_id, previous_json_payload, submission_status, api_response from {STATE}")
@@ -118,8 +119,8 @@ def test_answers_without_text_status_or_request_id_are_written_down(empty: LiveD
     put(empty, {"a": "{}", "b": "{}"})
     with connected(empty) as connection:
         store = StateStore(connection, "csc", "ssd_api_data_staging")
-        store.take_off("b", ["a", "b"])
-        unknown = [Answered("a", Verdict.UNKNOWN, None), Answered("b", Verdict.UNKNOWN, "no answer")]
+        first, second = store.take_off("b", ["a", "b"])
+        unknown = [Answered(first, Verdict.UNKNOWN, None), Answered(second, Verdict.UNKNOWN, "no answer")]
         store.settle(Attempt("run", "b", 1, None, None, 5), unknown)
         assert [record.person_id for record in store.in_flight("b")] == ["a", "b"]
         assert store.batches_in_flight() == ["b"]
@@ -137,7 +138,7 @@ def test_many_answers_without_a_request_id_are_settled_together(empty: LiveDatab
             [
                 Settlement(
                     Attempt("run", batch, 1, 200, None, 5),
-                    [Answered(record.person_id, Verdict.ACCEPTED, "receipt") for record in records],
+                    [Answered(record, Verdict.ACCEPTED, "receipt") for record in records],
                 )
                 for batch, records in taken.items()
             ]
@@ -155,11 +156,11 @@ def test_a_transaction_whose_commit_went_unnoticed_writes_no_event_again(empty: 
     third = Attempt("run", "b", 3, 200, None, 5, at)
     with connected(empty) as connection:
         store = StateStore(Doubled(connection), "csc", "ssd_api_data_staging")
-        store.take_off("b", ["a", "b"])
-        unknown = [Answered("a", Verdict.UNKNOWN, None), Answered("b", Verdict.UNKNOWN, None)]
+        a, b = store.take_off("b", ["a", "b"])
+        unknown = [Answered(a, Verdict.UNKNOWN, None), Answered(b, Verdict.UNKNOWN, None)]
         store.settle_together([Settlement(first, unknown), Settlement(second, unknown)])
         # within the time that the others span
-        store.settle(third, [Answered("a", Verdict.ACCEPTED, "receipt"), Answered("b", Verdict.REJECTED, "no")])
+        store.settle(third, [Answered(a, Verdict.ACCEPTED, "receipt"), Answered(b, Verdict.REJECTED, "no")])
     events = empty.execute("select person_id, attempt, event from csc.submission_event order by person_id, attempt")
     assert events == [
         ("a", 1, "unknown"),
@@ -177,10 +178,10 @@ def test_only_the_batch_that_was_posted_is_settled(empty: LiveDatabase) -> None:
     put(empty, {"a": "{}"})
     with connected(empty) as connection:
         store = StateStore(connection, "csc", "ssd_api_data_staging")
-        store.take_off("b", ["a"])
-        store.settle(attempt("another"), [Answered("a", Verdict.ACCEPTED, "receipt")])
+        (record,) = store.take_off("b", ["a"])
+        store.settle(attempt("another"), [Answered(record, Verdict.ACCEPTED, "receipt")])
         assert store.batches_in_flight() == ["b"]
-        store.settle(attempt("b"), [Answered("a", Verdict.ACCEPTED, "receipt")])
+        store.settle(attempt("b"), [Answered(record, Verdict.ACCEPTED, "receipt")])
         assert store.waiting(Status.PENDING, Status.ERROR).children == 0
 
 
@@ -279,9 +280,9 @@ def test_a_lost_connection_is_opened_again_with_its_lock(empty: LiveDatabase, wi
     put(empty, {"a": "{}"})
     with connected(empty, SERVER=f"127.0.0.1,{wire.port}") as connection:
         store = StateStore(connection, "csc", "ssd_api_data_staging")
-        store.take_off("b", ["a"])
+        (record,) = store.take_off("b", ["a"])
         wire.cut()
-        store.settle(attempt("b"), [Answered("a", Verdict.ACCEPTED, "receipt")])
+        store.settle(attempt("b"), [Answered(record, Verdict.ACCEPTED, "receipt")])
         with pytest.raises(AlreadyRunningError), connected(empty):
             pass
         wire.cut()
@@ -326,7 +327,7 @@ def test_statements_do_not_grow_with_children(empty: LiveDatabase) -> None:
             store.settle(
                 attempt("b"),
                 [
-                    Answered(record.person_id, (Verdict.ACCEPTED, Verdict.REJECTED)[number % 2], "text")
+                    Answered(record, (Verdict.ACCEPTED, Verdict.REJECTED)[number % 2], "text")
                     for number, record in enumerate(records)
                 ],
             )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import requests
 from submit_stage import digest, payload, purge
+
+from submitter.duckdb_connection import DuckDbConnection
+from submitter.state import Answered, Attempt, StateStore, Verdict
 
 if TYPE_CHECKING:
     from submit_stage import State, Submit
@@ -178,6 +182,21 @@ def test_the_audit_trail_says_what_left_when_and_what_came_back(
     )
     assert events == [("p1", "accepted", 200, True, True, None, digest(text))]
     assert state.execute("select count(distinct event_id) = count(*) from csc.submission_event") == [(True,)]
+
+
+def test_the_audit_trail_tells_of_what_was_sent_whatever_dbt_builds_meanwhile(state: State) -> None:
+    old, newer = payload("p1"), payload("p1", ethnicity="WBRI")
+    state.put("p1", old)
+    with closing(DuckDbConnection(state.path, "1GB")) as connection:
+        (record,) = StateStore(connection, "csc", "ssd_api_data_staging").take_off("b1", ["p1"])
+    state.execute(
+        "update csc.ssd_api_data_staging set json_payload = ?, current_hash = ?, row_state = 'deleted'",
+        [newer, digest(newer)],
+    )
+    with closing(DuckDbConnection(state.path, "1GB")) as connection:
+        store = StateStore(connection, "csc", "ssd_api_data_staging")
+        store.settle(Attempt("r1", "b1", 1, None, None, 5), [Answered(record, Verdict.UNKNOWN, "no answer")])
+    assert state.execute("select row_state, payload_hash from csc.submission_event") == [("new", digest(old))]
 
 
 def test_held_and_sent_rows_stay_where_they_are(state: State, submit: Submit, receiver: RunningReceiver) -> None:
