@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from submitter.state import Record, StateStore
     from submitter.stopping import Stop
 
-# Batches in hand for each sender: one on the wire, the others at hand while the writer writes. The more there are, the
-# more of them a transaction settles when the database is slow.
-_IN_HAND_FOR_EACH = 6
+# For each sender, beside the batch on the wire: more are taken off when no more than these are at hand. They last it
+# while the writer settles, and while the database puts its file in order.
+_ENOUGH_AT_HAND = 5
 _BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
+# For each sender: as many answers are awaited before they are settled, as long as there is more at hand to send. Each
+# transaction costs the database a good deal, however few children it settles.
+_SETTLED_AT_ONCE = 3
 # Ids are read ahead, payloads never: few at first, because the senders wait for them.
 _FIRST_IDS, _IDS_AT_ONCE = 1000, 5000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
@@ -111,9 +114,9 @@ class Run:
 
     def _deliver(self, groups: Iterator[list[Part]]) -> None:
         """Have all parts posted and write down what came of each; return when none is in hand."""
-        enough = (_IN_HAND_FOR_EACH - 2) * self._settings.csc_workers
+        enough = _ENOUGH_AT_HAND * self._settings.csc_workers
         while True:
-            while self._stop.reason is None and len(self._in_hand) <= enough:
+            while self._stop.reason is None and self._senders.at_hand <= enough:
                 group = next(groups, None)
                 if group is None:
                     break
@@ -124,7 +127,7 @@ class Run:
                 self._give_up()
             if not self._in_hand:
                 return
-            self._settle(self._senders.reports(_POLL_SECONDS))
+            self._settle(self._senders.reports(_POLL_SECONDS, _SETTLED_AT_ONCE * self._settings.csc_workers))
 
     def _replays(self) -> Iterator[list[Part]]:
         for batch_id in self._store.batches_in_flight():

@@ -6,6 +6,7 @@ A sender touches no database. What happens reaches the one writer, in `run`, thr
 from __future__ import annotations
 
 import random
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -92,15 +93,25 @@ class Senders:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def at_hand(self) -> int:
+        """How many parts wait for a sender."""
+        return self._jobs.qsize()
+
     def give(self, part: Part) -> None:
         """Have a part posted."""
         self._jobs.put(part)
 
-    def reports(self, seconds: float) -> list[Noted | Returned]:
-        """Return all that has been reported, after waiting for the first so many seconds at most."""
+    def reports(self, seconds: float, enough: int) -> list[Noted | Returned]:
+        """Return all that has been reported, after waiting for `enough` of it so many seconds at most.
+
+        When no part is at hand, the first report will do: the senders may have nothing more to do.
+        """
         found: list[Noted | Returned] = []
+        until = time.monotonic() + seconds
         with suppress(Empty):
-            found.append(self._reports.get(timeout=seconds))
+            while not found or (len(found) < enough and self.at_hand):
+                found.append(self._reports.get(timeout=max(0.0, until - time.monotonic())))
             while True:
                 found.append(self._reports.get_nowait())
         return found
