@@ -200,6 +200,8 @@ def _run(
     ):
         # What is loaded by now stays. Looking through it for garbage would hold up all senders for 30 ms at a time.
         gc.freeze()
+        # Senders with an answer in hand wait at most so long for the writer; 5 ms by default, of the 50 of a post.
+        sys.setswitchinterval(0.0005)
         delivery = Delivery(console, settings, where, connection, stop, lambda: Endpoint(settings), log)
         return delivery.rehearse() if dry_run else delivery.carry_out()
 

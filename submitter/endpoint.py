@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from requests import codes
 from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
@@ -32,7 +33,8 @@ _RENEW_SECONDS_BEFORE_EXPIRY = 60
 class Answer:
     """What one request came to. `status` is None when no whole answer arrived.
 
-    `taken` is False only when it is certain that the receiver has not read the request.
+    `body` holds the receipts of a 200; `text` says why any other was not accepted, without secrets. `taken` is False
+    only when it is certain that the receiver has not read the request.
     """
 
     status: int | None
@@ -111,10 +113,11 @@ class Endpoint:
             )
         except HTTPError as error:
             return Answer(None, b"", self._why(error), None, None, _since(started), taken=not _never_connected(error))
+        is_ok = response.status == codes.ok
         return Answer(
             response.status,
             response.data,
-            without_secrets(response.data.decode(errors="replace"), token, self._settings),
+            "" if is_ok else without_secrets(response.data.decode(errors="replace"), token, self._settings),
             next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None),
             _retry_after(response.headers.get("Retry-After")),
             _since(started),
