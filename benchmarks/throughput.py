@@ -7,6 +7,9 @@ it prints the ratio of the least time that the receiver's latency allows (batche
 the run's start to its end, both as the audit trail has them; at the end, the peak memory of the sizes and the ratio of
 the greatest to the least. The receiver is a process of its own, on the same machine: where that is busy or has few
 cores, they share them.
+
+The latency is what a client waits that does nothing but send and receive. The receiver itself waits less by what the
+machine takes to wake the two, which is measured first.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -46,6 +53,7 @@ if TYPE_CHECKING:
 INVENTED = 1000
 BATCH = 100
 TARGET = 0.95
+PROBES = 40
 
 
 @contextmanager
@@ -59,6 +67,32 @@ def receiving(latency: float) -> Iterator[RunningReceiver]:
     finally:
         process.kill()
         process.wait()
+
+
+def bare_latency(seconds: float, connections: int) -> float:
+    """Return the mean seconds that connections which do nothing else wait for the answer to a batch.
+
+    `seconds` is what the receiver itself waits.
+    """
+    batch = b"[" + b",".join([b'{"la_child_id":"1"}'.ljust(1000)] * BATCH) + b"]"
+
+    def waits(url: str) -> list[float]:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            found = []
+            for _ in range(PROBES):
+                started = time.perf_counter()
+                connection.sendall(f"POST /children HTTP/1.1\r\nContent-Length: {len(batch)}\r\n\r\n".encode())
+                connection.sendall(batch)
+                answer = b""
+                while not answer.endswith(b"]"):
+                    answer += connection.recv(1 << 16)
+                found.append(time.perf_counter() - started)
+        return found
+
+    with receiving(seconds) as receiver, ThreadPoolExecutor(connections) as threads:
+        return mean(wait for found in threads.map(waits, [receiver.base_url] * connections) for wait in found)
 
 
 def build(folder: Path) -> None:
@@ -119,6 +153,12 @@ def main() -> None:
         built = Path(name) / "built"
         built.mkdir()
         build(built)
+        delay = 2 * latency - bare_latency(latency, options.workers)
+        seen = 1000 * bare_latency(delay, options.workers)
+        print(
+            f"a bare connection waits {seen:.2f} ms for an answer; the receiver itself {1000 * delay:.2f} ms",
+            flush=True,
+        )
         for children in options.sizes:
             folder = Path(name) / "run"
             folder.mkdir()
@@ -126,7 +166,7 @@ def main() -> None:
             shutil.copy(built / DATABASE_NAME, database)
             write_profile(folder, database)
             size = fill(database, children)
-            with receiving(latency) as receiver:
+            with receiving(delay) as receiver:
                 environment = {**submit_environment(receiver, ReceiverConfig()), "CSC_WORKERS": str(options.workers)}
                 submit = measured(submit_command(folder), environment, (0,))
             seconds = seconds_of_run(database, children)
