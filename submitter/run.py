@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from submitter.state import Record, StateStore
     from submitter.stopping import Stop
 
-# For each sender, beside the batch on the wire: more are taken off when no more than these are at hand. They last it
-# while the writer settles, and while the database puts its file in order.
-_ENOUGH_AT_HAND = 5
-_BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
-# For each sender: as many answers are awaited before they are settled, as long as there is more at hand to send. Each
-# transaction costs the database a good deal, however few children it settles.
+# All for each sender. More batches are taken off when no more than these wait for it: they last it while the writer
+# settles, and while the database puts its file in order.
+_ENOUGH_AT_HAND = 4
+# As many answers are awaited before they are settled, as long as there is more at hand to send: a transaction costs the
+# database a good deal, however few children it settles.
 _SETTLED_AT_ONCE = 3
+# No more are taken off while more than these are not settled: a receiver may be faster than the database.
+_ENOUGH_IN_HAND = _ENOUGH_AT_HAND + 1 + _SETTLED_AT_ONCE
+_BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
 # Ids are read ahead, payloads never: few at first, because the senders wait for them.
 _FIRST_IDS, _IDS_AT_ONCE = 1000, 5000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
@@ -114,9 +116,8 @@ class Run:
 
     def _deliver(self, groups: Iterator[list[Part]]) -> None:
         """Have all parts posted and write down what came of each; return when none is in hand."""
-        enough = _ENOUGH_AT_HAND * self._settings.csc_workers
         while True:
-            while self._stop.reason is None and self._senders.at_hand <= enough:
+            while self._stop.reason is None and self._wants_more:
                 group = next(groups, None)
                 if group is None:
                     break
@@ -128,6 +129,11 @@ class Run:
             if not self._in_hand:
                 return
             self._settle(self._senders.reports(_POLL_SECONDS, _SETTLED_AT_ONCE * self._settings.csc_workers))
+
+    @property
+    def _wants_more(self) -> bool:
+        workers = self._settings.csc_workers
+        return self._senders.at_hand <= _ENOUGH_AT_HAND * workers and len(self._in_hand) <= _ENOUGH_IN_HAND * workers
 
     def _replays(self) -> Iterator[list[Part]]:
         for batch_id in self._store.batches_in_flight():

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fault_receiver import Fault
-from fault_stage import Stage, copied, interrupted
+from fault_stage import STATE, Stage, copied, interrupted
 from kill_driver import FailingConnection
+from submit_stage import State
 
+from submitter.connection import Statement
 from submitter.dbt_profile import DuckDbTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from submit_stage import State
 
     from submitter.connection import Connection
 
@@ -46,3 +47,34 @@ def test_each_transaction_fails(
         assert fresh.run()[0] == 0
         fresh.truth()
     assert at > 12
+
+
+def test_a_slow_database_is_not_outrun(stage: Stage, tmp_path: Path) -> None:
+    """What is in flight stays bounded when the receiver answers sooner than the database writes."""
+    state = State(tmp_path / "many.duckdb")
+    state.create()
+    state.put_many(100)
+    in_flight: list[int] = []
+    slow = Stage(DuckDbTarget(state.path, "csc"), state.execute, stage.receiver)
+    assert slow.run(lambda connection: SlowConnection(connection, in_flight), batch_size=1, csc_workers=4)[0] == 0
+    assert set(state.statuses().values()) == {"sent"}
+    assert 1 < max(in_flight) < 60
+
+
+class SlowConnection:
+    """Takes its time for each transaction, and notes how many children are in flight after it."""
+
+    def __init__(self, connection: Connection, in_flight: list[int]) -> None:
+        self.engine = connection.engine
+        self._connection = connection
+        self._in_flight = in_flight
+
+    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        time.sleep(0.15)
+        rows = self._connection.transaction(*statements)
+        count = Statement(f"select count(*) from {STATE} where inflight_payload is not null")
+        self._in_flight.append(self._connection.transaction(count)[0][0])
+        return rows
+
+    def close(self) -> None:
+        self._connection.close()
