@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fault_receiver import Fault
 from fault_stage import STATE, Stage, copied, interrupted
-from kill_driver import FailingConnection
+from kill_driver import FailingConnection, WrappedConnection
 from submit_stage import State
 
 from submitter.connection import Statement
@@ -61,20 +62,15 @@ def test_a_slow_database_is_not_outrun(stage: Stage, tmp_path: Path) -> None:
     assert 1 < max(in_flight) < 60
 
 
-class SlowConnection:
-    """Takes its time for each transaction, and notes how many children are in flight after it."""
+@dataclass
+class SlowConnection(WrappedConnection):
+    """A connection that takes its time for each transaction, and notes how many children are in flight after it."""
 
-    def __init__(self, connection: Connection, in_flight: list[int]) -> None:
-        self.engine = connection.engine
-        self._connection = connection
-        self._in_flight = in_flight
+    in_flight: list[int]
 
     def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
         time.sleep(0.15)
-        rows = self._connection.transaction(*statements)
+        rows = super().transaction(*statements)
         count = Statement(f"select count(*) from {STATE} where inflight_payload is not null")
-        self._in_flight.append(self._connection.transaction(count)[0][0])
+        self.in_flight.append(super().transaction(count)[0][0])
         return rows
-
-    def close(self) -> None:
-        self._connection.close()

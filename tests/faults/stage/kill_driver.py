@@ -74,15 +74,27 @@ class Point:
 
 
 @dataclass
-class DeadlyConnection:
-    """A connection whose process dies before or after one of its transactions."""
+class WrappedConnection:
+    """A connection that does what another does."""
 
     inner: Connection
-    point: Point
     engine: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.engine = self.inner.engine
+
+    def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
+        return self.inner.transaction(*statements)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass
+class DeadlyConnection(WrappedConnection):
+    """A connection whose process dies before or after one of its transactions."""
+
+    point: Point
 
     def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
         what = transaction_of(statements)
@@ -91,22 +103,14 @@ class DeadlyConnection:
         self.point.reached(f"after {what}")
         return rows
 
-    def close(self) -> None:
-        self.inner.close()
-
 
 @dataclass
-class FailingConnection:
+class FailingConnection(WrappedConnection):
     """A connection that fails once: at its nth transaction, before or after the commit."""
 
-    inner: Connection
     at: int
     is_committed: bool
     seen: int = 0
-    engine: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.engine = self.inner.engine
 
     def transaction(self, *statements: Statement) -> list[tuple[Any, ...]]:
         self.seen += 1
@@ -116,9 +120,6 @@ class FailingConnection:
         if self.seen == self.at:
             raise DatabaseError("The database failed after the commit.", "Try again.")
         return rows
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 class DeadlyEndpoint(Endpoint):
