@@ -30,6 +30,11 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: at any time some test waits for a receiver that is slow on purpose."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is in the folder sqlserver, and leave it out where no server is named. The longest go first."""
     items.sort(key=lambda item: LONGEST.isdisjoint(item.path.parts))  # or a core waits for them at the end

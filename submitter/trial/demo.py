@@ -379,8 +379,13 @@ def looked_into(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def build(folder: Path, run_date: date) -> None:
-    """Run dbt build. Raises TrialError when it fails."""
+    """Run dbt build: the seed, the models, the tests of the data. Raises TrialError when it fails."""
     run_or_fail(dbt_command(folder, run_date, "build", NO_UNIT_TESTS), dict(os.environ), "dbt build", (0,))
+
+
+def build_again(folder: Path, run_date: date) -> None:
+    """Run dbt run, as every night. Raises TrialError when it fails."""
+    run_or_fail(dbt_command(folder, run_date, "run"), dict(os.environ), "dbt run", (0,))
 
 
 def submit(folder: Path, receiver: RunningReceiver) -> None:
@@ -392,7 +397,7 @@ def submit(folder: Path, receiver: RunningReceiver) -> None:
 def later_days(
     folder: Path, seed: int, first_day: date, number_of_days: int, receiver: RunningReceiver
 ) -> Iterator[DayEnd]:
-    """Play the second day and those after it: the SSD changes, dbt builds, csc-submit sends; yield each day's end."""
+    """Play the second day and those after it: the SSD changes, dbt run, csc-submit; yield each day's end."""
     database = folder / DATABASE_NAME
     work = SsdDays(SSD_SCHEMA, GONE_SCHEMA, seed)
     for number in range(2, number_of_days + 1):
@@ -401,7 +406,7 @@ def later_days(
             if number == 2:  # noqa: PLR2004 - nobody has left yet
                 work.begin(connection)
             changed = work.work(connection, number, today)
-        build(folder, today)
+        build_again(folder, today)
         with looked_into(database) as connection:
             before = evening(connection, CSC_SCHEMA)
         submit(folder, receiver)

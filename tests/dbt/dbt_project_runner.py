@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
+
+from dbt_here import ran_dbt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,19 +28,15 @@ def compiled_for_sqlserver(project: Path, folder: Path, *arguments: str) -> dict
     output = {"type": "sqlserver", "backend": "mssql-python", "host": "localhost", "database": "csc", "schema": "csc"}
     profile = {"csc": {"target": "sqlserver", "outputs": {"sqlserver": {**output, "user": "x", "password": "x"}}}}
     (folder / "profiles.yml").write_text(json.dumps(profile), encoding="utf-8")
-    finished = subprocess.run(
+    finished = ran_dbt(
         [
-            *(sys.executable, "-c", "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"),
-            *("--no-use-colors", "--quiet", "compile", "--no-introspect", "--no-populate-cache"),
+            *("compile", "--no-introspect", "--no-populate-cache", "--log-level-file=none"),
             *("--project-dir", str(project), "--profiles-dir", str(folder)),
             *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), *arguments),
         ],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
+        folder,
     )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.code == 0, finished.said
     manifest: dict[str, Any] = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
     return manifest
 

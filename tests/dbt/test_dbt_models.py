@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Road:
     """The project built on SSD tables without a row."""
     made = Road(tmp_path_factory.mktemp("empty"), date(2026, 3, 15))
     made.fill([])
-    made.dbt("build")
+    made.dbt("build", "--write-json")
     return made
 
 

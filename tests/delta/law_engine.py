@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
-from dbt.cli.main import dbtRunner
+from dbt_here import ran_dbt
 
 from submitter.duckdb_connection import DuckDbConnection
 from submitter.project_files import project_root
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from submitter.trial.ssd import Record
 
 RUN_DATE = date(2026, 3, 15)
+MEMORY = "1GB"
 
 
 class Engine(Protocol):
@@ -53,17 +54,9 @@ class Engine(Protocol):
         ...
 
 
-class SharedDuckDb(DuckDbConnection):
-    """The submitter's own connection, but to a file that dbt in this process has open too."""
-
-    def __init__(self, path: Path) -> None:
-        self._errors = duckdb
-        self._connection = duckdb.connect(str(path))
-
-
 @dataclass
 class DuckDbEngine:
-    """A DuckDB file, and dbt in this process: one of its own would cost most of the time."""
+    """A DuckDB file."""
 
     folder: Path
     directory: Path | None = None  # another project than this one
@@ -82,7 +75,7 @@ class DuckDbEngine:
                 connection.execute(f"drop schema if exists {schema} cascade")
             ssd.create_tables(connection, "ssd")
         if self._manifest is None:  # dbt reads the project once, for all runs
-            self._manifest = self._invoke(None, "parse")
+            self._manifest = self._ran(None, "parse")
 
     def fill(self, records: Iterable[Record]) -> None:
         with duckdb.connect(str(self._database)) as connection:
@@ -93,26 +86,26 @@ class DuckDbEngine:
             ssd.load(connection, "ssd", records)
 
     def dbt(self, *arguments: str) -> None:
-        self._invoke(self._manifest, *arguments)
+        self._ran(self._manifest, *arguments)
 
-    def _invoke(self, manifest: Manifest | None, *arguments: str) -> Any:  # noqa: ANN401 - as dbt has it
+    def _ran(self, manifest: Manifest | None, *arguments: str) -> Any:  # noqa: ANN401 - as dbt has it
         given = {"csc_ssd_schema": "ssd", "csc_run_date": RUN_DATE.isoformat(), **self.variables}
-        result = dbtRunner(manifest).invoke(
+        finished = ran_dbt(
             [
-                *("--quiet", "--no-use-colors", "--no-write-json", *arguments),
+                *("--no-write-json", "--log-level-file=none", *arguments),
                 *("--project-dir", str(self.directory or project_root()), "--profiles-dir", str(self.folder)),
                 *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")),
                 *("--vars", json.dumps(given)),
-            ]
+            ],
+            self.folder,
+            manifest,
         )
-        assert result.success, result.exception or [
-            each.message for each in getattr(result.result, "results", []) if each.message
-        ]
-        return result.result
+        assert finished.code == 0, finished.said
+        return finished.result
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self._database)) as connection:
             return connection.execute(sql).fetchall()
 
-    def connected(self) -> closing[SharedDuckDb]:
-        return closing(SharedDuckDb(self._database))
+    def connected(self) -> closing[DuckDbConnection]:
+        return closing(DuckDbConnection(self._database, MEMORY))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ENOUGH = 2000
 WANTED = int(os.environ.get("CSC_TEST_HISTORIES", ENOUGH))
 AT_ONCE = 2500
-DAYS_TO_BREAK = 4
+DAYS_TO_BREAK = 2
 BLOCKS_WITH_PURGE = {
     *("", "health_and_wellbeing", "social_care_episodes"),
     *(f"social_care_episodes.{block}" for block in ("adoption", "care_leavers", "child_and_family_assessments")),
@@ -106,7 +106,7 @@ def test_a_broken_delta_breaks_the_law(tmp_path: Path, what: str) -> None:
             sql = (copy / file).read_text(encoding="utf-8")
             assert sql.count(text) == 1
             (copy / file).write_text(sql.replace(text, instead), encoding="utf-8")
-    histories = drawn(100, 1)
+    histories = drawn(200, 1)
     law = Law(DuckDbEngine(tmp_path / "law", copy, variables), modes=(PayloadMode.DELTA,))
     broken = law.broken([History(history.days[:DAYS_TO_BREAK]) for history in histories], 1)
     assert broken

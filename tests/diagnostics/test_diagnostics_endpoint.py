@@ -16,7 +16,8 @@ from submitter.trial.ssd import create_tables
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from submit_stage import Finished, State, Submit
+    from forked_command import Finished
+    from submit_stage import State, Submit
 
     from submitter.receiver.serve import RunningReceiver
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from submit_stage import Finished, State, Submit, digest, purge
+from submit_stage import State, Submit, digest, purge
 from tsql_grammar import VERSIONS, refused
 
 from submitter.inspection.child import child_row
@@ -17,6 +17,8 @@ from submitter.inspection.compare import Fate, changes, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from forked_command import Finished
 
     from submitter.connection import Statement
 

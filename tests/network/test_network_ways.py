@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from submit_stage import Finished, State, Submit
+    from forked_command import Finished
+    from submit_stage import State, Submit
 
     from submitter.receiver.serve import RunningReceiver
 

@@ -24,7 +24,7 @@ VARIABLES: dict[str, object] = {"csc_max_payload_bytes": MAX_PAYLOAD_BYTES}
 def built(tmp_path_factory: pytest.TempPathFactory) -> Road:
     road = Road(tmp_path_factory.mktemp("planted"), date.fromisoformat(RUN_DATE))
     road.fill(planted())
-    said = road.dbt("build", variables=VARIABLES)
+    said = road.dbt("build", "--write-json", "--log-level-file=debug", variables=VARIABLES)
     assert "ERROR=0" in said
     return road
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from dbt_process import ran_dbt
+from dbt_here import ran_dbt
 
 from submitter.receiver.app import ReceiverConfig
 from submitter.trial import ssd
@@ -58,21 +58,22 @@ class Road:
         with duckdb.connect(str(self.database)) as connection:
             return connection.execute(sql, parameters).fetchall()
 
-    def dbt(self, *arguments: str, variables: dict[str, object] | None = None) -> str:
+    def dbt(self, command: str, *arguments: str, variables: dict[str, object] | None = None) -> str:
         """Run dbt and return what it said; fail with that when it fails.
 
         What dbt has read of the project serves every road of the same variables: it takes longer than a small build.
         """
-        no_unit_tests = [NO_UNIT_TESTS] if "build" in arguments else []
-        words = dbt_arguments(self.folder, self.run_date, *arguments, *no_unit_tests, **(variables or {}))
+        no_unit_tests = [NO_UNIT_TESTS] if command == "build" else []
+        # of an option given twice, the last one counts
+        words = [command, "--no-write-json", "--log-level-file=none", *no_unit_tests, *arguments]
         read = self.folder / "target" / "partial_parse.msgpack"
         given = json.dumps([self.run_date.isoformat(), variables])
         kept = self.folder.parent / f"{hashlib.sha256(given.encode()).hexdigest()}.msgpack"
         if kept.exists():
             read.parent.mkdir(exist_ok=True)
             shutil.copy(kept, read)
-        # of an option given twice, the last one counts
-        finished = ran_dbt([*words, f"--profiles-dir={self._dbt_folder}"], self.folder)
+        options = dbt_arguments(self.folder, self.run_date, *words, **(variables or {}))
+        finished = ran_dbt([*options, f"--profiles-dir={self._dbt_folder}"], self.folder)
         if read.exists():
             shutil.copy(read, kept)
         assert finished.code == 0, finished.said

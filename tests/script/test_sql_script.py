@@ -75,13 +75,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Written:
             "csc_volatile_ids": ["child_protection_plans"],
         }
         elsewhere = pool.submit(script, ROOT, 2016, "build_here", variables)
-        dbts = pool.submit(compiled_for_sqlserver, ROOT, folder, "--select", "resource_type:model")
-        return Written(
+        written_before = (
             {body: project.result() for body, project in projects.items()},
             again.result(),
             elsewhere.result(),
-            compiled_texts(dbts.result(), "model"),
         )
+    dbts = compiled_for_sqlserver(ROOT, folder, "--select", "resource_type:model")
+    return Written(*written_before, compiled_texts(dbts, "model"))
 
 
 def plain(sql: str) -> str:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbt_process import Finished
+from dbt_here import Finished
 from dbt_project_runner import copied_project
 
 from submitter.odbc import parts_of, text_of, with_driver

@@ -14,7 +14,7 @@ from submitter.trial.demo import submit_environment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dbt_process import Finished
+    from dbt_here import Finished
     from live_server import LiveDatabase
 
 SECRET = "Wrong-Password-1!"

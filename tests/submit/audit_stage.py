@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from submit_stage import Finished, State, Submit
+    from forked_command import Finished
+    from submit_stage import State, Submit
 
 NO_RECEIVER = "http://127.0.0.1:9"
 HOLD = (

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+from forked_command import Finished, csc_submit
 
 from submitter.receiver.app import ReceiverConfig
 
@@ -125,19 +126,6 @@ class State:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """What a run of the command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        return self.out + self.err
-
-
-@dataclass(frozen=True)
 class Submit:
     """Runs csc-submit as a scheduler would: a process of its own with nothing but its environment."""
 
@@ -162,11 +150,15 @@ class Submit:
         }
 
     def __call__(self, base_url: str, *arguments: str, **changes: str) -> Finished:
-        environment = {name: value for name, value in self.environment(base_url, **changes).items() if value}
+        """Run the command; where PYTHONPATH is among the changes, in a Python that starts anew, which reads it."""
+        settings = {name: value for name, value in self.environment(base_url, **changes).items() if value}
+        environment = {**_system_environment(), **settings}
+        if "PYTHONPATH" not in environment:
+            return csc_submit(arguments, self.folder, environment)
         finished = subprocess.run(
             [sys.executable, "-m", "submitter", *arguments],
             cwd=self.folder,
-            env={**_system_environment(), **environment},
+            env=environment,
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -13,7 +13,8 @@ from submit_stage import CONFIG, payload, scripted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from submit_stage import Finished, State, Submit
+    from forked_command import Finished
+    from submit_stage import State, Submit
 
     from submitter.receiver.serve import RunningReceiver
 

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dbt_process import forking
+from forked_command import forking
 from rich.console import Console
 
 from submitter.connection import opened
