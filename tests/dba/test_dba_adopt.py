@@ -119,7 +119,7 @@ def test_an_earlier_table_is_adopted_and_the_receiver_ends_up_right(adoption: Ad
         assert adoption.road.submit(receiver) == 0
         assert adoption.road.execute("select * from csc.submission_event") == []
 
-        adoption.road.build()
+        adoption.road.build_again()
         states = dict(adoption.road.execute(f"select person_id, row_state || ' ' || submission_status from {STATE}"))
         left = {person_id: state for person_id, state in states.items() if person_id.startswith("left")}
         assert left == {
@@ -152,7 +152,7 @@ def test_a_table_elsewhere_is_copied_and_left_as_it_was(adoption: Adoption) -> N
     after = adoption.everything()
     assert after["earlier.state"] == before["earlier.state"]
     assert set(after) == {"earlier.state", STATE}
-    adoption.road.build()
+    adoption.road.build_again()
     assert adoption("--from", "earlier.state")[0] == 2
 
 
@@ -163,7 +163,7 @@ def test_content_that_was_sent_as_dbt_builds_it_is_not_sent_again(adoption: Adop
         "where payload.person_id = ssd_api_data_staging.person_id"
     )
     assert adoption()[0] == 0
-    adoption.road.build()
+    adoption.road.build_again()
     assert adoption.road.execute(
         f"select row_state, submission_status from {STATE} where person_id = ?", adoption.here[:1]
     ) == [("unchanged", "sent")]
@@ -184,7 +184,7 @@ def test_what_cannot_be_adopted_is_said(adoption: Adoption, statement: str, said
 
 
 def test_the_table_has_the_columns_that_dbt_gives_it(adoption: Adoption) -> None:
-    adoption.road.build()
+    adoption.road.build_again()
     made = adoption.road.execute(
         "select column_name, lower(data_type) from information_schema.columns "
         "where table_schema = 'csc' and table_name = 'ssd_api_data_staging'"

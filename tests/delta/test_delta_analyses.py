@@ -53,7 +53,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Road:
         road.execute("delete from ssd.ssd_person where pers_person_id = 'gone'")
         road.execute("delete from ssd.ssd_cin_episodes where cine_person_id = 'left'")
         road.execute("delete from ssd.ssd_cin_plans where cinp_person_id = 'left'")
-        road.dbt("run")
+        road.build_again()
         # a run that was interrupted after it had sent
         road.execute(
             f"update {STATE} set inflight_payload = partial_json_payload, inflight_full_payload = json_payload, "
@@ -62,7 +62,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Road:
         )
         with duckdb.connect(str(road.database)) as connection:
             load(connection, "ssd", child("new"))
-        road.dbt("run")
+        road.build_again()
     return road
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fault_receiver import Fault
-from fault_stage import STATE, Stage, copied, interrupted
+from fault_stage import STATE, Stage
 from kill_driver import FailingConnection, WrappedConnection
 from submit_stage import State
 
@@ -18,23 +18,22 @@ from submitter.dbt_profile import DuckDbTarget
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fault_stage import Interrupted
+
     from submitter.connection import Connection
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("is_committed", [False, True], ids=["before the commit", "after the commit"])
 def test_each_transaction_fails(
-    stage: Stage, template: State, tmp_path: Path, workers: int, *, is_committed: bool
+    stage: Stage, cut_off: Interrupted, tmp_path: Path, workers: int, *, is_committed: bool
 ) -> None:
     at = 0
     code = 3
     while code == 3:
         at += 1
         (tmp_path / str(at)).mkdir()
-        state = copied(template, tmp_path / str(at))
-        fresh = Stage(DuckDbTarget(state.path, "csc"), state.execute, stage.receiver)
-        stage.receiver.held.clear()
-        interrupted(fresh)
+        fresh = cut_off.once_more(tmp_path / str(at), stage.receiver)
         stage.receiver.faults = [Fault(400, body="[0]: no"), Fault(429), Fault(429), Fault(500)]
 
         def failing(connection: Connection, at: int = at) -> Connection:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fault_receiver import MOMENTS, Fault
-from fault_stage import interrupted, settings_for
+from fault_stage import settings_for
 from kill_driver import POINTS, Point, killed
 
 if TYPE_CHECKING:
@@ -27,21 +27,19 @@ CASES = [
 
 
 @pytest.mark.parametrize(("point", "nth"), CASES)
-def test_the_sender_dies(stage: Stage, point: str, nth: int) -> None:
-    interrupted(stage)
-    stage.receiver.faults = list(BUSY)
-    settings = settings_for(stage.receiver.base_url, csc_workers=1)
-    assert killed(stage.receiver, settings, stage.target, Point(point, nth))
-    after_the_death(stage)
+def test_the_sender_dies(interrupted_stage: Stage, point: str, nth: int) -> None:
+    interrupted_stage.receiver.faults = list(BUSY)
+    settings = settings_for(interrupted_stage.receiver.base_url, csc_workers=1)
+    assert killed(interrupted_stage.receiver, settings, interrupted_stage.target, Point(point, nth))
+    after_the_death(interrupted_stage)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_the_sender_dies_while_it_waits_for_the_answer(stage: Stage, moment: str, workers: int) -> None:
-    interrupted(stage)
-    settings = settings_for(stage.receiver.base_url, csc_workers=workers)
-    assert killed(stage.receiver, settings, stage.target, Point(""), moment)
-    after_the_death(stage)
+def test_the_sender_dies_while_it_waits_for_the_answer(interrupted_stage: Stage, moment: str, workers: int) -> None:
+    settings = settings_for(interrupted_stage.receiver.base_url, csc_workers=workers)
+    assert killed(interrupted_stage.receiver, settings, interrupted_stage.target, Point(""), moment)
+    after_the_death(interrupted_stage)
 
 
 def after_the_death(stage: Stage) -> None:

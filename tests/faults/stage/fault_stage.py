@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from submit_stage import State, digest, payload
 
 from submitter.connection import opened
+from submitter.dbt_profile import DuckDbTarget
 from submitter.delivery import Delivery
 from submitter.endpoint import Endpoint
 from submitter.errors import SubmitError
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from fault_receiver import FaultyReceiver
 
     from submitter.connection import Connection
-    from submitter.dbt_profile import DuckDbTarget, SqlServerTarget
+    from submitter.dbt_profile import SqlServerTarget
 
 CHILDREN = 10
 STATE = "csc.ssd_api_data_staging"
@@ -125,6 +127,21 @@ class Stage:
         assert len(rows) == CHILDREN
         assert self.receiver.held == {person_id: json.loads(text) for person_id, text, _, _ in rows}
         assert all(text == accepted and status == "sent" for _, text, accepted, status in rows)
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """What an interrupted run left behind: the state, and what the receiver held."""
+
+    state: State
+    held: dict[str, Any]
+
+    def once_more(self, folder: Path, receiver: FaultyReceiver) -> Stage:
+        """Go on from there in another folder."""
+        state = copied(self.state, folder)
+        receiver.held.clear()
+        receiver.held.update(deepcopy(self.held))
+        return Stage(DuckDbTarget(state.path, "csc"), state.execute, receiver)
 
 
 def made(folder: Path) -> State:
