@@ -346,7 +346,7 @@ def run_demo(console: Console, source: Source, run_date: date, folder: Path, day
             ) from error
     write_profile(folder, database)
     with clock.step("dbt build"):
-        build(folder, run_date)
+        build(folder, run_date, "build", NO_UNIT_TESTS)
     unequal = 0
     with serve(store=ChildStore(days.mode)) as receiver:
         with looked_into(database) as connection:
@@ -378,14 +378,12 @@ def looked_into(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def build(folder: Path, run_date: date) -> None:
-    """Run dbt build: the seed, the models, the tests of the data. Raises TrialError when it fails."""
-    run_or_fail(dbt_command(folder, run_date, "build", NO_UNIT_TESTS), dict(os.environ), "dbt build", (0,))
+def build(folder: Path, run_date: date, command: str, *options: str) -> None:
+    """Have dbt build: `build` with the seed and the tests of the data, or `run` as every night.
 
-
-def build_again(folder: Path, run_date: date) -> None:
-    """Run dbt run, as every night. Raises TrialError when it fails."""
-    run_or_fail(dbt_command(folder, run_date, "run"), dict(os.environ), "dbt run", (0,))
+    Raises TrialError when it fails.
+    """
+    run_or_fail(dbt_command(folder, run_date, command, *options), dict(os.environ), f"dbt {command}", (0,))
 
 
 def submit(folder: Path, receiver: RunningReceiver) -> None:
@@ -406,7 +404,7 @@ def later_days(
             if number == 2:  # noqa: PLR2004 - nobody has left yet
                 work.begin(connection)
             changed = work.work(connection, number, today)
-        build_again(folder, today)
+        build(folder, today, "run")
         with looked_into(database) as connection:
             before = evening(connection, CSC_SCHEMA)
         submit(folder, receiver)

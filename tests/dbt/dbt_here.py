@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from dbt.contracts.graph.manifest import Manifest
 
+# For a run that builds again: views stay as they are, and preflight holds nobody back.
+BUT_WHAT_STAYS = ("--exclude", "path:models/staging", "path:models/preflight")
+
 
 @dataclass(frozen=True)
 class Finished:

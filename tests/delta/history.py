@@ -367,7 +367,7 @@ _DAY = st.builds(Day, st.lists(st.tuples(st.integers(0, 2), _CHANGE), max_size=6
 _FIRST = st.lists(st.sampled_from([*_MADE, *_SET]), min_size=8, max_size=40).map(
     lambda made: Day(tuple((0, change) for change in [Change("person"), Change("referral 1"), *made]))
 )
-HISTORIES = st.builds(lambda first, days: History((first, *days)), _FIRST, st.lists(_DAY, min_size=4, max_size=10))
+HISTORIES = st.builds(lambda first, days: History((first, *days)), _FIRST, st.lists(_DAY, min_size=4, max_size=14))
 
 
 def drawn(count: int, number: int) -> list[History]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 from dbt_here import ran_dbt
 
-from submitter.duckdb_connection import DuckDbConnection
-from submitter.project_files import project_root
+from submitter.connection import opened
+from submitter.dbt_profile import DuckDbTarget
 from submitter.trial import ssd
-from submitter.trial.demo import write_profile
+from submitter.trial.demo import dbt_arguments, write_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from submitter.trial.ssd import Record
 
 RUN_DATE = date(2026, 3, 15)
-MEMORY = "1GB"
 
 
 class Engine(Protocol):
@@ -89,17 +86,12 @@ class DuckDbEngine:
         self._ran(self._manifest, *arguments)
 
     def _ran(self, manifest: Manifest | None, *arguments: str) -> Any:  # noqa: ANN401 - as dbt has it
-        given = {"csc_ssd_schema": "ssd", "csc_run_date": RUN_DATE.isoformat(), **self.variables}
-        finished = ran_dbt(
-            [
-                *("--no-write-json", "--log-level-file=none", *arguments),
-                *("--project-dir", str(self.directory or project_root()), "--profiles-dir", str(self.folder)),
-                *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")),
-                *("--vars", json.dumps(given)),
-            ],
-            self.folder,
-            manifest,
+        words = dbt_arguments(
+            self.folder, RUN_DATE, "--no-write-json", "--log-level-file=none", *arguments, **self.variables
         )
+        # of an option given twice, the last one counts
+        project = [f"--project-dir={self.directory}"] if self.directory else []
+        finished = ran_dbt([*words, *project], self.folder, manifest)
         assert finished.code == 0, finished.said
         return finished.result
 
@@ -107,5 +99,5 @@ class DuckDbEngine:
         with duckdb.connect(str(self._database)) as connection:
             return connection.execute(sql).fetchall()
 
-    def connected(self) -> closing[DuckDbConnection]:
-        return closing(DuckDbConnection(self._database, MEMORY))
+    def connected(self) -> AbstractContextManager[Connection]:
+        return opened(DuckDbTarget(self._database, "csc"), None)

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dbt_here import BUT_WHAT_STAYS
 from history import Child, Day, History, Outcome
 
 from submitter.receiver.schema import breaches
@@ -135,9 +136,7 @@ class Law:
 
     def _build(self, children: Sequence[Child]) -> None:
         self.engine.fill(record for child in children for record in child.records())
-        # views stay as they are, and preflight holds nobody back
-        built_once = ("--exclude", "path:models/staging", "path:models/preflight")
-        self.engine.dbt("run", *(built_once if self._builds else ()))
+        self.engine.dbt("run", *(BUT_WHAT_STAYS if self._builds else ()))
         self._builds += 1
         if self.keeps_deltas:
             rows = self.engine.rows("select person_id, partial_json_payload, full_json_payload from csc.payload_delta")

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dbt_here import BUT_WHAT_STAYS
 from history import SLOTS, Child
 from law_engine import DuckDbEngine
 from law_stage import STATE
@@ -64,8 +65,7 @@ class Nights:
             for child in self.children
             for record in under_new_ids(child.records(), blocks[child.person_id], night)
         )
-        built_once = ("--exclude", "path:models/staging", "path:models/preflight")
-        self.engine.dbt("run", *arguments, *(built_once if night else ()))
+        self.engine.dbt("run", *arguments, *(BUT_WHAT_STAYS if night else ()))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.engine.rows(sql)

@@ -37,8 +37,3 @@ def cut_off(template: State, tmp_path_factory: pytest.TempPathFactory) -> Interr
         state = copied(template, tmp_path_factory.mktemp("interrupted"))
         interrupted(Stage(DuckDbTarget(state.path, "csc"), state.execute, receiver))
         return Interrupted(state, deepcopy(receiver.held))
-
-
-@pytest.fixture
-def interrupted_stage(cut_off: Interrupted, stage: Stage, tmp_path: Path) -> Stage:
-    return cut_off.once_more(tmp_path, stage.receiver)

@@ -11,7 +11,9 @@ from fault_stage import settings_for
 from kill_driver import POINTS, Point, killed
 
 if TYPE_CHECKING:
-    from fault_stage import Stage
+    from pathlib import Path
+
+    from fault_stage import Interrupted, Stage
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process cannot kill itself there as SIGKILL does")
 
@@ -26,20 +28,25 @@ CASES = [
 ]
 
 
+@pytest.fixture
+def stage(cut_off: Interrupted, stage: Stage, tmp_path: Path) -> Stage:
+    return cut_off.once_more(tmp_path, stage.receiver)
+
+
 @pytest.mark.parametrize(("point", "nth"), CASES)
-def test_the_sender_dies(interrupted_stage: Stage, point: str, nth: int) -> None:
-    interrupted_stage.receiver.faults = list(BUSY)
-    settings = settings_for(interrupted_stage.receiver.base_url, csc_workers=1)
-    assert killed(interrupted_stage.receiver, settings, interrupted_stage.target, Point(point, nth))
-    after_the_death(interrupted_stage)
+def test_the_sender_dies(stage: Stage, point: str, nth: int) -> None:
+    stage.receiver.faults = list(BUSY)
+    settings = settings_for(stage.receiver.base_url, csc_workers=1)
+    assert killed(stage.receiver, settings, stage.target, Point(point, nth))
+    after_the_death(stage)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_the_sender_dies_while_it_waits_for_the_answer(interrupted_stage: Stage, moment: str, workers: int) -> None:
-    settings = settings_for(interrupted_stage.receiver.base_url, csc_workers=workers)
-    assert killed(interrupted_stage.receiver, settings, interrupted_stage.target, Point(""), moment)
-    after_the_death(interrupted_stage)
+def test_the_sender_dies_while_it_waits_for_the_answer(stage: Stage, moment: str, workers: int) -> None:
+    settings = settings_for(stage.receiver.base_url, csc_workers=workers)
+    assert killed(stage.receiver, settings, stage.target, Point(""), moment)
+    after_the_death(stage)
 
 
 def after_the_death(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from dbt_here import ran_dbt
+from dbt_here import BUT_WHAT_STAYS, ran_dbt
 
 from submitter.receiver.app import ReceiverConfig
 from submitter.trial import ssd
@@ -94,8 +94,8 @@ class Road:
         return self.dbt("build", "--exclude-resource-type=test", variables=variables)
 
     def build_again(self) -> str:
-        """Build the models anew, but for views, which stay as they are, and preflight, which holds nobody back."""
-        return self.dbt("run", "--exclude", "path:models/staging", "path:models/preflight")
+        """Build again those models that may change."""
+        return self.dbt("run", *BUT_WHAT_STAYS)
 
     def copied(self, folder: Path) -> Road:
         """Return the same authority, as it is now, in another folder."""
