@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pytest
 from click.testing import CliRunner
 from road_stage import environment_without_settings
 
@@ -24,8 +25,6 @@ from submitter.trial.ssd import create_tables, load
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from submitter.receiver.store import Child
 
@@ -47,11 +46,12 @@ def number(line: dict[str, str], name: str) -> int:
     return int(line[name].replace(",", ""))
 
 
-def test_a_demo_of_two_days_prints_its_table_and_the_receiver_holds_what_was_built(tmp_path: Path) -> None:
+def two_days(folder: Path, mode: str) -> str:
+    """What the demo prints."""
     finished = subprocess.run(
         [
-            *(sys.executable, "-m", "submitter", "demo", "--folder", str(tmp_path), *ARGUMENTS),
-            *("--days", "2", "--mode", "replace"),
+            *(sys.executable, "-m", "submitter", "demo", "--folder", str(folder), *ARGUMENTS),
+            *("--days", "2", "--mode", mode),
         ],
         env=environment_without_settings(),
         capture_output=True,
@@ -60,7 +60,18 @@ def test_a_demo_of_two_days_prints_its_table_and_the_receiver_holds_what_was_bui
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    first, later = found = lines(finished.stdout)
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    return {mode: two_days(folder, mode) for mode in ("merge", "replace")}
+
+
+@pytest.mark.parametrize("mode", ["merge", "replace"])
+def test_a_demo_prints_its_table_and_the_receiver_holds_what_was_built(said: dict[str, str], mode: str) -> None:
+    first, later = found = lines(said[mode])
     assert [line["day"] for line in found] == [TODAY.isoformat(), (TODAY + timedelta(1)).isoformat()]
     assert (first["verdict"], later["verdict"]) == ("equal", "equal")
     assert (first["changed"], first["partial"], first["purged"], first["rejected"]) == ("80", "0", "0", "1")
@@ -69,7 +80,7 @@ def test_a_demo_of_two_days_prints_its_table_and_the_receiver_holds_what_was_bui
     assert number(later, "partial") > 0
     assert number(later, "purged") > 0
     assert number(later, "bytes") < number(later, "payload_bytes")
-    words = " ".join(finished.stdout.split())
+    words = " ".join(said[mode].split())
     for part in (
         "people in the SSD",
         "because of active_referral",
@@ -85,6 +96,11 @@ def test_a_demo_of_two_days_prints_its_table_and_the_receiver_holds_what_was_bui
         "profiles.example.yml",
     ):
         assert part in words, words
+
+
+def test_the_same_seed_is_the_same_demo(said: dict[str, str]) -> None:
+    merged, replaced = ([line for line in text.splitlines() if "seconds" not in line] for text in said.values())
+    assert merged == replaced
 
 
 def test_a_receiver_that_holds_something_else_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
