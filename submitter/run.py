@@ -41,8 +41,8 @@ _SETTLED_AT_ONCE = 3
 # No more are taken off while more than these are not settled: a receiver may be faster than the database.
 _ENOUGH_IN_HAND = _ENOUGH_AT_HAND + 1 + _SETTLED_AT_ONCE
 _BATCHES_TAKEN_OFF_AT_ONCE = 8  # two parameters a child, of which SQL Server takes 2,100 in a statement
-# Ids are read ahead, payloads never: few at first, because the senders wait for them.
-_FIRST_IDS, _IDS_AT_ONCE = 1000, 5000
+# Ids are read ahead, payloads never: at first enough to take batches off twice, because the senders wait for them.
+_FIRST_IDS, _IDS_AT_ONCE = 1200, 5000
 _POLL_SECONDS = 0.2  # so that a request to stop is seen
 _TRY_LATER = "Nothing is lost: the next run starts with these children. Try again later."
 _NO_ANSWER = "no answer before the run had to end"

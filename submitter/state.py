@@ -6,6 +6,7 @@ rejected or back. What the receiver last accepted (`previous_*`) is written here
 
 from __future__ import annotations
 
+import sys
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -150,11 +151,17 @@ _RECORD = "person_id, inflight_payload, row_state, coalesce(inflight_hash, curre
 # Both engines know this, and neither knows the other's own word for it.
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
 
+# A purge in flight has no hash: the receiver is to hold nothing after it. Any other payload in flight is kept a second
+# time, in full, only where what is posted is not in full: it would be a third of all that a first run writes.
+_FULL_IN_FLIGHT = (
+    "coalesce(state.inflight_full_payload, case when state.inflight_hash is not null then state.inflight_payload end)"
+)
+_IS_PURGE_IN_FLIGHT = "state.inflight_full_payload is null and state.inflight_hash is null"
 # What was worked out for a change made meanwhile covers the accepted version too, and stays; not so after a purge:
 # then the receiver holds nothing that could be taken back.
-_NOTHING_TO_TAKE_BACK = "state.current_hash = state.inflight_hash or state.inflight_full_payload is null"
+_NOTHING_TO_TAKE_BACK = f"state.current_hash = state.inflight_hash or {_IS_PURGE_IN_FLIGHT}"
 _ACCEPTED = f"""
-    previous_json_payload = state.inflight_full_payload,
+    previous_json_payload = {_FULL_IN_FLIGHT},
     previous_hash = state.inflight_hash,
     partial_json_payload = case when {_NOTHING_TO_TAKE_BACK} then null else state.partial_json_payload end,
     partial_hash = case when {_NOTHING_TO_TAKE_BACK} then null else state.partial_hash end,
@@ -163,18 +170,17 @@ _ACCEPTED = f"""
     row_state = case
         when lower(state.row_state) = 'deleted' then 'deleted'
         when state.current_hash = state.inflight_hash then 'unchanged'
-        when state.inflight_full_payload is null then 'new'
+        when {_IS_PURGE_IN_FLIGHT} then 'new'
         else 'updated'
     end,
     submission_status = case
-        when lower(state.row_state) = 'deleted' and state.inflight_full_payload is null then 'sent'
+        when lower(state.row_state) = 'deleted' and {_IS_PURGE_IN_FLIGHT} then 'sent'
         when state.current_hash = state.inflight_hash then 'sent'
         else 'pending'
     end,
     error_count = 0
 """
 
-# A purge in flight has no hash: the receiver is to hold nothing after it.
 _REJECTED = """
     submission_status = case
         when state.current_hash = state.inflight_hash then 'error'
@@ -189,7 +195,7 @@ _REJECTED_IN_DOUBT = f"""{_REJECTED.rstrip()},
     doubted_payloads = concat(
         state.doubted_payloads,
         case when state.doubted_payloads is not null then ',' end,
-        coalesce(state.inflight_full_payload, '{{}}')
+        coalesce({_FULL_IN_FLIGHT}, '{{}}')
     )
 """
 
@@ -215,8 +221,9 @@ class StateStore:
         self._events = f'"{home}"."submission_event"'
         # dbt leaves the first one empty where the payload itself does it: for every child never accepted.
         column = "partial_json_payload" if mode is PayloadMode.DELTA else "full_json_payload"
-        self._answers_at_once = _ANSWERS_AT_ONCE if self._server else 10 * _ANSWERS_AT_ONCE
+        self._answers_at_once = _ANSWERS_AT_ONCE if self._server else sys.maxsize
         self._text_to_send = f"coalesce({column}, json_payload)"
+        self._is_full_or_purge = f"lower(row_state) = 'deleted' or ({column} is null and current_hash is not null)"
         # SQL Server keeps two bytes a character, of which the wire needs one for most.
         self._size = f"datalength({self._text_to_send}) / 2" if self._server else f"strlen({self._text_to_send})"
         # What finds a row again: DuckDB has no index on person_id.
@@ -284,7 +291,7 @@ class StateStore:
         rows = self._connection.transaction(
             self._update(
                 f"inflight_payload = {self._text_to_send}, "
-                "inflight_full_payload = case when lower(row_state) = 'deleted' then null else json_payload end, "
+                f"inflight_full_payload = case when {self._is_full_or_purge} then null else json_payload end, "
                 "inflight_hash = case when lower(row_state) = 'deleted' then null else current_hash end, "
                 "inflight_batch_id = flying.batch_id, submission_status = 'sending'",
                 flying,
@@ -498,11 +505,13 @@ class StateStore:
                 f"(values {', '.join([row] * len(rows))}) as {name} ({names})",
                 [value for values in rows for value in values],
             )
-        # a list a column: thousands of parameters would take DuckDB longer than the rest
+        # A list a column: thousands of parameters would take DuckDB longer than the rest. So does a column without a
+        # name of its own, which it makes from all that the list holds.
         lists = ", ".join(
-            f"unnest(cast(? as {'blob' if kind.startswith('varbinary') else 'varchar'}[]))" for kind in columns.values()
+            f"unnest(cast(? as {'blob' if kind.startswith('varbinary') else 'varchar'}[])) as {column}"
+            for column, kind in columns.items()
         )
-        return f"(select {lists}) as {name} ({names})", [list(column) for column in zip(*rows, strict=True)]
+        return f"(select {lists}) as {name}", [list(column) for column in zip(*rows, strict=True)]
 
     def _within(self, person_ids: Sequence[str]) -> tuple[str, list[object]]:
         """Return a condition that spares DuckDB, which has no index, the texts of all other children."""

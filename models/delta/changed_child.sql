@@ -21,7 +21,9 @@ with payload as (
     select
         state.person_id
         , state.previous_json_payload
-        , state.inflight_full_payload
+        , case
+            when state.inflight_hash is not null then coalesce(state.inflight_full_payload, state.inflight_payload)
+        end as in_flight_payload
         , state.doubted_payloads
         , state.submission_timestamp
         , state.inflight_batch_id
@@ -37,7 +39,7 @@ select
     , changed.is_certain
     , {{ valid_json('changed.previous_json_payload') }} as accepted_payload
     , case
-        when changed.is_certain = 0 then {{ valid_json('changed.inflight_full_payload') }}
+        when changed.is_certain = 0 then {{ valid_json('changed.in_flight_payload') }}
     end as in_flight_payload
     , {{ valid_json("concat('[', changed.doubted_payloads, ']')") }} as doubted_payloads
     , changed.submission_timestamp

@@ -31,14 +31,21 @@ class ChildRow:
     previous_hash: bytes | None
     inflight_payload: str | None
     inflight_full_payload: str | None
+    inflight_hash: bytes | None
     inflight_batch_id: str | None
     doubted_payloads: str | None
+
+    @property
+    def full_in_flight(self) -> str | None:
+        """What the receiver holds once it accepts what is in flight; None for a purge."""
+        return None if self.inflight_hash is None else self.inflight_full_payload or self.inflight_payload
 
 
 _COLUMNS = (
     "person_id, lower(coalesce(row_state, '')), lower(coalesce(submission_status, '')), submission_timestamp, "
     "last_updated, api_response, coalesce(error_count, 0), json_payload, partial_json_payload, full_json_payload, "
-    "previous_json_payload, previous_hash, inflight_payload, inflight_full_payload, inflight_batch_id, doubted_payloads"
+    "previous_json_payload, previous_hash, inflight_payload, inflight_full_payload, inflight_hash, "
+    "inflight_batch_id, doubted_payloads"
 )
 
 

@@ -66,9 +66,9 @@ def _impersonal(response: str, row: ChildRow, *, is_receipt: bool) -> str:
 def _reasons(row: ChildRow) -> Iterator[str]:
     """Say what happens to the child when csc-submit runs, and why."""
     if row.inflight_payload is not None:
-        what = "A purge" if row.inflight_full_payload is None else "A payload"
+        what = "A purge" if row.full_in_flight is None else "A payload"
         yield f"{what} is in flight (batch {row.inflight_batch_id}, {_bytes(row.inflight_payload)}), without an answer."
-        if row.inflight_full_payload == (None if row.row_state == "deleted" else row.json_payload):
+        if row.full_in_flight == (None if row.row_state == "deleted" else row.json_payload):
             yield "It goes again, byte for byte; once it is accepted, nothing is left to send."
             return
         yield "It goes again first, byte for byte; after that, what is said below."

@@ -201,12 +201,12 @@ def test_a_child_that_left(state: State, submit: Submit) -> None:
 
 
 def test_a_child_in_flight(state: State, submit: Submit) -> None:
-    in_flight = {"inflight_payload": NOW, "inflight_full_payload": NOW, "inflight_batch_id": "batch-1"}
+    in_flight = {"inflight_payload": NOW, "inflight_hash": digest(NOW), "inflight_batch_id": "batch-1"}
     state.put("c1", NOW, "sending", **{**WAITING, **in_flight})  # type: ignore[arg-type]
     said = shown(submit)
     assert f"A payload is in flight (batch batch-1, {len(NOW):,} bytes), without an answer." in said
     assert "once it is accepted, nothing is left to send" in said
-    state.execute("update csc.ssd_api_data_staging set inflight_full_payload = null")
+    state.execute("update csc.ssd_api_data_staging set inflight_hash = null")
     said = shown(submit)
     assert "A purge is in flight" in said
     assert "after that, what is said below" in said

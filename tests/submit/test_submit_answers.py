@@ -109,10 +109,12 @@ def test_an_unclear_answer_leaves_the_batch_in_flight_and_the_next_run_replays_i
     assert state.row("00000")["previous_json_payload"] == newer
 
 
-def test_acceptance_is_of_the_version_posted(state: State, submit: Submit) -> None:
+@pytest.mark.parametrize("is_kept_apart", [False, True])
+def test_acceptance_is_of_the_version_posted(state: State, submit: Submit, *, is_kept_apart: bool) -> None:
     old = payload("p1")
     newer = payload("p1", ethnicity="WBRI")
-    flying: dict[str, Any] = {"inflight_payload": old, "inflight_full_payload": old, "inflight_hash": digest(old)}
+    flying: dict[str, Any] = {"inflight_payload": old, "inflight_hash": digest(old)}
+    flying |= {"inflight_full_payload": old} if is_kept_apart else {}
     state.put("p1", newer, status="sending", row_state="new", inflight_batch_id="b1", **flying)
     with scripted(Reply(), Reply(400, "no")) as script:
         assert submit(script.base_url).code == 1
@@ -124,7 +126,7 @@ def test_acceptance_is_of_the_version_posted(state: State, submit: Submit) -> No
 
 def test_a_rejection_of_an_old_version_leaves_the_new_one_pending(state: State, submit: Submit) -> None:
     old = payload("p1")
-    flying: dict[str, Any] = {"inflight_payload": old, "inflight_full_payload": old, "inflight_hash": digest(old)}
+    flying: dict[str, Any] = {"inflight_payload": old, "inflight_hash": digest(old)}
     state.put("p1", payload("p1", ethnicity="WBRI"), status="sending", inflight_batch_id="b1", **flying)
     with scripted(Reply(400, "no")) as script:
         submit(script.base_url)

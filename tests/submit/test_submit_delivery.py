@@ -38,6 +38,14 @@ def test_what_is_pending_is_held_by_the_receiver_exactly(
         assert row["inflight_payload"] is row["inflight_hash"] is row["inflight_batch_id"] is None
 
 
+def test_a_payload_without_a_hash_is_known_to_be_held(state: State, submit: Submit, receiver: RunningReceiver) -> None:
+    state.put("p1", payload("p1"), current_hash=None)
+    submit(receiver.base_url)
+    row = state.row("p1")
+    assert row["previous_json_payload"] == payload("p1")
+    assert row["inflight_full_payload"] is None
+
+
 def test_a_second_run_sends_nothing_and_changes_no_row(state: State, submit: Submit, receiver: RunningReceiver) -> None:
     state.put_many(3)
     submit(receiver.base_url)
