@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # All for each sender. More batches are taken off when no more than these wait for it: they last it while the writer
 # settles, and while the database puts its file in order.
 _ENOUGH_AT_HAND = 4
+# No more than these may not last it: then more are taken off before the answers that came are settled.
+_TOO_FEW_AT_HAND = 2
 # As many answers are awaited before they are settled, as long as there is more at hand to send: a transaction costs the
 # database a good deal, however few children it settles.
 _SETTLED_AT_ONCE = 3
@@ -117,23 +119,27 @@ class Run:
     def _deliver(self, groups: Iterator[list[Part]]) -> None:
         """Have all parts posted and write down what came of each; return when none is in hand."""
         while True:
-            while self._stop.reason is None and self._wants_more:
-                group = next(groups, None)
-                if group is None:
-                    break
-                self._give(group)
+            self._take_off(groups, _ENOUGH_AT_HAND)
             if self._stop.reason is not None:
                 self._put_back(self._senders.take_back(also_rests=self._stop.is_overdue))
             if self._stop.is_overdue:
                 self._give_up()
             if not self._in_hand:
                 return
-            self._settle(self._senders.reports(_POLL_SECONDS, _SETTLED_AT_ONCE * self._settings.csc_workers))
+            reports = self._senders.reports(_POLL_SECONDS, _SETTLED_AT_ONCE * self._settings.csc_workers)
+            self._take_off(groups, _TOO_FEW_AT_HAND)
+            self._settle(reports)
 
-    @property
-    def _wants_more(self) -> bool:
+    def _take_off(self, groups: Iterator[list[Part]], enough: int) -> None:
+        """Give the senders more until there is more than enough for each at hand, or too much in hand."""
         workers = self._settings.csc_workers
-        return self._senders.at_hand <= _ENOUGH_AT_HAND * workers and len(self._in_hand) <= _ENOUGH_IN_HAND * workers
+        while (
+            self._stop.reason is None
+            and self._senders.at_hand <= enough * workers
+            and len(self._in_hand) <= _ENOUGH_IN_HAND * workers
+            and (group := next(groups, None)) is not None
+        ):
+            self._give(group)
 
     def _replays(self) -> Iterator[list[Part]]:
         for batch_id in self._store.batches_in_flight():
