@@ -152,7 +152,7 @@ _RECORD = "person_id, inflight_payload, row_state, coalesce(inflight_hash, curre
 _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
 
 # A purge in flight has no hash: the receiver is to hold nothing after it. Any other payload in flight is kept a second
-# time, in full, only where what is posted is not in full: it would be a third of all that a first run writes.
+# time, in full, only where what is posted is not in full: it would be a third of the texts that a first run writes.
 _FULL_IN_FLIGHT = (
     "coalesce(state.inflight_full_payload, case when state.inflight_hash is not null then state.inflight_payload end)"
 )
