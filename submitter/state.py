@@ -153,7 +153,7 @@ _FIRST_ROWS = "order by person_id offset 0 rows fetch next {limit} rows only"
 
 # A purge in flight has no hash: the receiver is to hold nothing after it. Any other payload in flight is kept a second
 # time, in full, only where what is posted is not in full: it would be a third of the texts that a first run writes.
-_FULL_IN_FLIGHT = (
+FULL_IN_FLIGHT = (
     "coalesce(state.inflight_full_payload, case when state.inflight_hash is not null then state.inflight_payload end)"
 )
 _IS_PURGE_IN_FLIGHT = "state.inflight_full_payload is null and state.inflight_hash is null"
@@ -161,7 +161,7 @@ _IS_PURGE_IN_FLIGHT = "state.inflight_full_payload is null and state.inflight_ha
 # then the receiver holds nothing that could be taken back.
 _NOTHING_TO_TAKE_BACK = f"state.current_hash = state.inflight_hash or {_IS_PURGE_IN_FLIGHT}"
 _ACCEPTED = f"""
-    previous_json_payload = {_FULL_IN_FLIGHT},
+    previous_json_payload = {FULL_IN_FLIGHT},
     previous_hash = state.inflight_hash,
     partial_json_payload = case when {_NOTHING_TO_TAKE_BACK} then null else state.partial_json_payload end,
     partial_hash = case when {_NOTHING_TO_TAKE_BACK} then null else state.partial_hash end,
@@ -195,7 +195,7 @@ _REJECTED_IN_DOUBT = f"""{_REJECTED.rstrip()},
     doubted_payloads = concat(
         state.doubted_payloads,
         case when state.doubted_payloads is not null then ',' end,
-        coalesce({_FULL_IN_FLIGHT}, '{{}}')
+        coalesce({FULL_IN_FLIGHT}, '{{}}')
     )
 """
 
